@@ -1,0 +1,24 @@
+"""States FinishRun, RunFailed and ContinueRun."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from freehold import wiring
+from freehold.beginning import continue_run
+from freehold.ending import Ending, finish_run
+from freehold.observability import handler
+from freehold.state import run_of
+
+
+@handler
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """End the run (`outcome` or `error`), or hand it to its next execution (`step: continue`)."""
+    key, execution = run_of(event)
+    if event.get("step") == "continue":
+        continue_run(key, execution, wiring.sessions(), wiring.executions(), now=wiring.now())
+    else:
+        finish_run(key, execution, Ending.of(event), wiring.endings())
+    return {}

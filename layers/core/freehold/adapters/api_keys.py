@@ -1,0 +1,110 @@
+"""API keys: shown once, stored as a hash, found by the tenant and id that the key itself names."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Invalid, NotFound, StaleWrite
+from . import keys
+from .table import Table
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+SCOPES = ("run", "read", "approve", "admin", "gateway")
+TENANT = re.compile(r"[a-z0-9-]{1,40}")
+KEY = re.compile(r"fh_(?P<tenant>[a-z0-9-]{1,40})_(?P<id>[a-f0-9]{12})_(?P<secret>[a-f0-9]{64})")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A stored key. Times are epoch seconds."""
+
+    tenant: str
+    key_id: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: int
+    expires_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """The only moment at which the key's text exists."""
+
+    key: ApiKey
+    text: str
+
+    @property
+    def key_id(self) -> str:
+        return self.key.key_id
+
+
+class ApiKeys:
+    """Keys of all tenants in the agents table."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._table = Table(client, table)
+
+    def create(
+        self, *, tenant: str, name: str, scopes: Sequence[str], now: int, expires_at: int | None = None
+    ) -> NewKey:
+        """Times are epoch seconds. Raises `Invalid`."""
+        unknown = [scope for scope in scopes if scope not in SCOPES]
+        if unknown or not scopes:
+            raise Invalid(f"{unknown or 'nothing'} given; allowed are {', '.join(SCOPES)}", path="scopes")
+        if not TENANT.fullmatch(tenant):
+            raise Invalid("is 1 to 40 of a-z, 0-9 and -", path="tenant")
+        key_id, secret = secrets.token_hex(6), secrets.token_hex(32)
+        key = ApiKey(tenant, key_id, name, tuple(scopes), now, expires_at)
+        item = {
+            "pk": keys.api_keys_of(tenant),
+            "sk": key_id,
+            "schema": 1,
+            "kind": "api_key",
+            "name": name,
+            "scopes": list(scopes),
+            "secret_hash": _hash(secret),
+            "created_at": now,
+            "expires_at": expires_at,
+        }
+        self._table.put(item, condition="attribute_not_exists(pk)")
+        return NewKey(key, f"fh_{tenant}_{key_id}_{secret}")
+
+    def verify(self, text: str, *, now: int) -> ApiKey | None:
+        """The key, or None if it is malformed, unknown, revoked, expired or its secret is wrong."""
+        parts = KEY.fullmatch(text)
+        if parts is None:
+            return None
+        item = self._table.get({"pk": keys.api_keys_of(parts["tenant"]), "sk": parts["id"]})
+        if item is None or not hmac.compare_digest(item["secret_hash"], _hash(parts["secret"])):
+            return None
+        key = _read(parts["tenant"], item)
+        return key if key.expires_at is None or key.expires_at > now else None
+
+    def list(self, tenant: str) -> Sequence[ApiKey]:
+        return [_read(tenant, item) for item in self._table.query(keys.api_keys_of(tenant))]
+
+    def revoke(self, tenant: str, key_id: str) -> None:
+        """Raises `NotFound`. Takes effect everywhere once the authorizer's cache has run out (60 s)."""
+        key = {"pk": keys.api_keys_of(tenant), "sk": key_id}
+        try:
+            self._table.delete(key, condition="kind = :kind", values={":kind": "api_key"})
+        except StaleWrite as error:
+            raise NotFound(f"no key {key_id}") from error
+
+
+def _hash(secret: str) -> str:
+    """The secret is 256 random bits, so a plain digest is as good as a slow one."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _read(tenant: str, item: dict[str, Any]) -> ApiKey:
+    scopes, expires = tuple(item["scopes"]), item.get("expires_at")
+    return ApiKey(tenant, item["sk"], item["name"], scopes, item["created_at"], expires)

@@ -1,0 +1,44 @@
+"""Content that is too large for a table item lies in S3, named by its digest."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ..errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+INLINE_BYTES = 32 * 1024
+
+
+class Contents:
+    """Text by value up to 32 KB, by reference above. The same text always gets the same reference."""
+
+    def __init__(self, s3: S3Client, bucket: str) -> None:
+        self._s3, self._bucket = s3, bucket
+
+    def put(self, folder: str, text: str) -> dict[str, str]:
+        """`{"body": text}`, or `{"body_ref": key}` once the text lies under `folder` in the bucket."""
+        data = text.encode()
+        if len(data) <= INLINE_BYTES:
+            return {"body": text}
+        key = f"{folder}/{hashlib.sha256(data).hexdigest()}.json"
+        try:
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType="application/json")
+        except (ClientError, BotoCoreError) as error:
+            raise StoreUnavailable(f"could not store {key}: {error}") from error
+        return {"body_ref": key}
+
+    def get(self, stored: dict[str, object]) -> str:
+        """The text that `put` stored."""
+        if "body" in stored:
+            return str(stored["body"])
+        key = str(stored["body_ref"])
+        try:
+            return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read().decode()
+        except (ClientError, BotoCoreError) as error:
+            raise StoreUnavailable(f"could not read {key}: {error}") from error

@@ -1,0 +1,83 @@
+"""The protocol's values as table items and back.
+
+Each item carries `schema`, so that the next release can read what this one wrote, and its content (what users,
+models and tools said) apart from its counters, so that content can lie in S3 and lists never carry it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+
+from ..values.run import Discarded, Lap, LateResult, Marker, Result, Run, RunKey, Session
+from . import keys
+from .contents import Contents
+from .table import Item
+
+SCHEMA = 1
+Record = Session | Run | Lap | Discarded | Marker | Result | LateResult
+T = TypeVar("T", bound=Record)
+
+KINDS: dict[type, str] = {
+    Session: "session",
+    Run: "run",
+    Lap: "lap",
+    Discarded: "discarded",
+    Marker: "marker",
+    Result: "result",
+    LateResult: "late",
+}
+TYPES: dict[str, type[Record]] = {kind: record for record, kind in KINDS.items()}
+
+CONTENT: dict[str, tuple[str, ...]] = {
+    "session": ("session_attributes",),
+    "run": ("input", "session_attributes", "prompt_session_attributes"),
+    "lap": ("text", "calls", "reasoning", "session_attributes"),
+    "result": ("content", "session_attributes", "prompt_session_attributes"),
+    "late": ("content",),
+}
+# What the table adds to a record and the record does not know.
+TABLE_ONLY = frozenset(("pk", "sk", "schema", "kind", "body", "body_ref", "expires_at", "open_shard", "runs_of", "listed_at"))
+
+
+class Records:
+    """Encodes for one table and one bucket. `retention_seconds` is how long content outlives its writing."""
+
+    def __init__(self, contents: Contents, retention_seconds: int) -> None:
+        self._contents, self._retention = contents, retention_seconds
+
+    def encode(self, record: Record, key: keys.Key, *, folder: str, at: int) -> Item:
+        kind = KINDS[type(record)]
+        data = msgspec.to_builtins(record, builtin_types=(Decimal,))
+        content = {name: data.pop(name) for name in CONTENT.get(kind, ())}
+        item: Item = {**key, "schema": SCHEMA, "kind": kind, **data}
+        if told := {name: value for name, value in content.items() if value}:
+            item |= self._contents.put(folder, msgspec.json.encode(told).decode())
+        if not isinstance(record, Session):
+            item["expires_at"] = at // 1000 + self._retention
+        return item
+
+    def decode(self, item: Item, expected: type[T]) -> T:
+        return msgspec.convert(self._plain(item, expected), expected)
+
+    def read(self, item: Item) -> Record:
+        """The record of any kind."""
+        return self.decode(item, TYPES[item["kind"]])
+
+    def _plain(self, item: Item, expected: type[Record]) -> dict[str, Any]:
+        own = {name: value for name, value in item.items() if name not in TABLE_ONLY}
+        if expected is Session:
+            own["expires_at"] = item["expires_at"]
+        told: dict[str, Any] = {}
+        if "body" in item or "body_ref" in item:
+            told = msgspec.json.decode(self._contents.get(item))
+        empty = {"input": "", "text": "", "calls": (), "content": ""}
+        kind_content = CONTENT.get(KINDS[expected], ())
+        return {**{k: v for k, v in empty.items() if k in kind_content}, **own, **told}
+
+
+def folder(key: RunKey) -> str:
+    """Where a conversation's large content lies."""
+    return f"{keys.quoted(key.tenant)}/{keys.quoted(key.conversation)}"

@@ -1,0 +1,192 @@
+"""Begin a run: one message to one session, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from .errors import Conflict, SessionBusy, StaleWrite
+from .ports import Executions, Sessions
+from .values.agent import Agent
+from .values.run import Principal, Run, RunKey, Session
+
+BEGIN_ATTEMPTS = 100
+DRAFT = "DRAFT"
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedAgent:
+    """The agent version that an alias stands for at this moment."""
+
+    agent: Agent
+    version: str
+    alias: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A message to an agent. `idempotency_key` makes a repeat of it return the run that the first one began."""
+
+    tenant: str
+    agent: str
+    session_id: str
+    input: str
+    principal: Principal
+    trigger: str
+    alias: str | None = None
+    session_attributes: dict[str, str] = field(default_factory=dict[str, str])
+    prompt_session_attributes: dict[str, str] = field(default_factory=dict[str, str])
+    when_busy: Literal["reject", "enqueue"] = "reject"
+    idempotency_key: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """Tells a repeat from another request under the same idempotency key."""
+        told = [self.agent, self.alias, self.input, self.session_attributes, self.prompt_session_attributes]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+Pin = Callable[[str, str | None, Session | None], PinnedAgent]
+
+
+@dataclass(frozen=True, slots=True)
+class BeginCollaborators:
+    """`pin` resolves agent, alias and the session's own pin; `wait` pauses between attempts of a crowded session."""
+
+    sessions: Sessions
+    pin: Pin
+    now: Callable[[], int]
+    new_conversation: Callable[[], str]
+    wait: Callable[[int], None]
+
+
+def begin_run(request: Request, using: BeginCollaborators) -> Run:
+    """Write the session and its next turn in one transaction.
+
+    Raises `SessionBusy` where the session answers another message and the request does not enqueue.
+    """
+    for attempt in range(BEGIN_ATTEMPTS):
+        known = _already_begun(request, using.sessions)
+        if known is not None:
+            return known
+        before = using.sessions.session(request.tenant, request.session_id)
+        live = before if before is not None and before.expires_at > using.now() // 1000 else None
+        if live is not None and live.agent != request.agent:
+            raise Conflict(f"session {request.session_id} belongs to agent {live.agent}")
+        if live is not None and live.active_turn is not None and request.when_busy == "reject":
+            raise SessionBusy(RunKey(live.tenant, live.conversation, live.active_turn).run_id)
+        session, run = _next_turn(request, before, live, using)
+        try:
+            using.sessions.begin(session, before, run, idempotency=_idempotency(request))
+        except StaleWrite:
+            using.wait(attempt)
+        else:
+            return run
+    raise StaleWrite(f"session {request.session_id} changed at each of {BEGIN_ATTEMPTS} attempts")
+
+
+def _idempotency(request: Request) -> tuple[str, str] | None:
+    return (request.idempotency_key, request.digest) if request.idempotency_key else None
+
+
+def _already_begun(request: Request, sessions: Sessions) -> Run | None:
+    if request.idempotency_key is None:
+        return None
+    used = sessions.idempotent_run(request.tenant, request.idempotency_key)
+    if used is None:
+        return None
+    run_id, digest = used
+    if digest != request.digest:
+        raise Conflict("this Idempotency-Key was used for another request")
+    key = RunKey.parse(request.tenant, run_id)
+    return sessions.run(key) if key else None
+
+
+def _next_turn(
+    request: Request, before: Session | None, live: Session | None, using: BeginCollaborators
+) -> tuple[Session, Run]:
+    now = using.now()
+    pinned = using.pin(request.agent, request.alias, live)
+    queued = live is not None and live.active_turn is not None
+    turn = live.next_turn if live else 1
+    conversation = live.conversation if live else using.new_conversation()
+    timeout = pinned.agent.limits.timeout_seconds
+    attributes = {**(live.session_attributes if live else {}), **request.session_attributes}
+    session = Session(
+        tenant=request.tenant,
+        session_id=request.session_id,
+        conversation=conversation,
+        agent=request.agent,
+        agent_version=pinned.version,
+        agent_digest=pinned.digest,
+        alias=pinned.alias,
+        next_turn=turn + 1,
+        active_turn=live.active_turn if live and queued else turn,
+        rev=before.rev + 1 if before else 0,
+        created_at=live.created_at if live else now,
+        # A session outlives the run it waits for, so that the run's end still finds it.
+        expires_at=now // 1000 + pinned.agent.idle_session_ttl_seconds + timeout,
+        session_attributes=live.session_attributes if live and queued else attributes,
+    )
+    run = Run(
+        tenant=request.tenant,
+        conversation=conversation,
+        turn=turn,
+        session_id=request.session_id,
+        agent=request.agent,
+        agent_version=pinned.version,
+        agent_digest=pinned.digest,
+        alias=pinned.alias,
+        mode=pinned.agent.mode,
+        status="QUEUED" if queued else "RUNNING",
+        principal=request.principal,
+        trigger=request.trigger,
+        input=request.input,
+        created_at=now,
+        timeout_seconds=timeout,
+        session_attributes=request.session_attributes if queued else attributes,
+        prompt_session_attributes=request.prompt_session_attributes,
+        deadline_at=None if queued else now + timeout * 1000,
+    )
+    return session, run
+
+
+def start_run(run: Run, sessions: Sessions, executions: Executions, *, now: int) -> Run:
+    """Give the run its first execution. A repeat starts the same one again, which is harmless."""
+    if run.status == "RUNNING" and run.execution == 0:
+        try:
+            run = sessions.start(run, now=now)
+        except StaleWrite:
+            run = sessions.run(run.key) or run
+    if run.status == "RUNNING" and run.execution == 1:
+        executions.start(run)
+    return run
+
+
+def continue_run(key: RunKey, execution: int, sessions: Sessions, executions: Executions, *, now: int) -> None:
+    """Hand the run from execution n to n+1. A repeat starts n+1 again, which is harmless."""
+    run = sessions.run(key)
+    if run is None or run.status != "RUNNING":
+        return
+    if run.execution == execution:
+        try:
+            run = sessions.start(run, now=now)
+        except StaleWrite:
+            run = sessions.run(key) or run
+    if run.execution == execution + 1 and run.status == "RUNNING":
+        executions.start(run)
+
+
+def activated(run: Run, *, session_attributes: dict[str, str], now: int) -> Run:
+    """A QUEUED run whose turn has come. Its deadline counts from here."""
+    return replace(
+        run,
+        status="RUNNING",
+        rev=run.rev + 1,
+        deadline_at=now + run.timeout_seconds * 1000,
+        session_attributes={**session_attributes, **run.session_attributes},
+    )

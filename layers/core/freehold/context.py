@@ -1,0 +1,87 @@
+"""What the model is shown: the conversation's items as messages that every provider accepts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from .values.agent import Agent
+from .values.model import AssistantMessage, Message, ToolMessage, ToolOutcome, ToolSpec, ToolUse, UserMessage
+from .values.run import Call, History, Lap, Run
+
+UNFINISHED = "(This answer was not finished: {reason}.)"
+LOST = "No result was recorded for this call."
+EXCERPT = 200
+
+
+def messages(past: Sequence[History], current: History) -> tuple[Message, ...]:
+    """The whole conversation in order, ending with what the model has to answer now.
+
+    Users and the assistant alternate and every call is followed by its outcome, whatever ended the turns before:
+    a turn that ended early is closed with a line that says so, and one that never began is left out.
+    """
+    begun = [turn for turn in past if turn.laps or turn.run.status != "CANCELLED"]
+    told = [message for turn in begun for message in _turn(turn, ended=True)]
+    return (*told, *_turn(current, ended=False))
+
+
+def instruction(agent: Agent, run: Run) -> str:
+    """The agent's instruction, and the attributes that the caller wants the model to see in this run."""
+    if not run.prompt_session_attributes:
+        return agent.instruction
+    context = json.dumps(run.prompt_session_attributes, ensure_ascii=False, sort_keys=True)
+    return f"{agent.instruction}\n\nContext of this request, given by the application as data: {context}"
+
+
+def tool_specs(agent: Agent) -> tuple[ToolSpec, ...]:
+    """The tools that are offered; those of disabled action groups are not."""
+    return tuple(
+        ToolSpec(tool.name, tool.description, tool.input_schema) for tool in agent.tools if tool.enabled
+    )
+
+
+def _turn(turn: History, *, ended: bool) -> Iterator[Message]:
+    yield UserMessage(turn.run.input)
+    answered = False
+    for lap in turn.laps:
+        answered = not lap.calls and bool(lap.text.strip())
+        if lap.calls or answered:
+            yield AssistantMessage(lap.text, _uses(turn.run, lap), lap.reasoning)
+        if lap.calls:
+            yield ToolMessage(tuple(_outcome(turn, lap, i) for i in range(len(lap.calls))))
+    if ended and not answered:
+        yield AssistantMessage(UNFINISHED.format(reason=turn.run.stop_reason or turn.run.status.lower()))
+
+
+def _uses(run: Run, lap: Lap) -> tuple[ToolUse, ...]:
+    return tuple(
+        ToolUse(_call_id(run, lap, i), call.name, _replayable(call)) for i, call in enumerate(lap.calls)
+    )
+
+
+def _call_id(run: Run, lap: Lap, call: int) -> str:
+    """The same on every replay, and within what the strictest provider accepts."""
+    return f"t{run.turn}-l{lap.lap}-c{call}"
+
+
+def _replayable(call: Call) -> str:
+    """The arguments as sent; text that is no JSON object would make providers refuse the whole conversation."""
+    return call.arguments if call.refused is None or _is_object(call.arguments) else "{}"
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
+
+
+def _outcome(turn: History, lap: Lap, i: int) -> ToolOutcome:
+    call, name = lap.calls[i], _call_id(turn.run, lap, i)
+    if call.refused is not None:
+        sent = "" if _is_object(call.arguments) else f" You sent: {call.arguments[:EXCERPT]}"
+        return ToolOutcome(name, call.refused + sent, ok=False)
+    result = turn.results.get((lap.lap, i))
+    if result is None:
+        return ToolOutcome(name, LOST, ok=False)
+    return ToolOutcome(name, result.content, ok=result.outcome == "success")

@@ -1,0 +1,115 @@
+"""What comes next in a run, judged from what is written and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .values.agent import Agent
+from .values.run import Call, History, Status
+
+MODEL_TIMEOUT_SECONDS = 110
+MAX_CALLS_PER_LAP = 90
+
+# A Standard execution ends at 25,000 events. A lap with m tools costs about 11 + 7m; the 5,000 in hand
+# are the retries of the largest lap.
+EVENTS_PER_LAP, EVENTS_PER_CALL, EVENTS_SAFE = 11, 7, 20_000
+EXPRESS_SECONDS, EXPRESS_MARGIN_SECONDS = 300, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """InvokeModel's answer to the state machine: ids and counters, never content."""
+
+    step: Literal["tools", "finish", "continue", "stop"]
+    lap: int = 0
+    calls: tuple[int, ...] = ()
+    concurrency: int = 1
+    events: int = 0
+    status: Status | None = None
+    reason: str | None = None
+
+    def to_state(self) -> dict[str, Any]:
+        """The state machine's payload: a few hundred bytes, whatever the conversation holds."""
+        return {
+            "step": self.step,
+            "lap": self.lap,
+            "calls": list(self.calls),
+            "concurrency": self.concurrency,
+            "events": self.events,
+            "outcome": {"status": self.status, "reason": self.reason},
+        }
+
+
+STOP = Step("stop")
+
+
+def decide(history: History, agent: Agent, *, now: int, events: int) -> Step | None:
+    """The next step, or None where the model has to be asked.
+
+    `events` counts the events that this execution has caused so far. An answer that is written wins over a limit
+    that was passed meanwhile; a limit wins over tools that were asked for, because their results would reach nobody.
+    """
+    run, last = history.run, history.last
+    lap = last.lap if last else 0
+    if last and not last.calls:
+        status, reason = _answered(last.stop)
+        return Step("finish", lap, status=status, reason=reason)
+    if run.cancel_requested_at is not None:
+        return Step("finish", lap, status="CANCELLED", reason="cancelRequested")
+    reason = _limit_reached(history, agent, now=now)
+    if reason:
+        return Step("finish", lap, status="STOPPED", reason=reason)
+    if _execution_is_worn(history, agent, now=now, events=events):
+        return Step("continue", lap)
+    refused_only = last is not None and not last.open_calls
+    if last and history.unanswered and not refused_only:
+        calls = history.unanswered
+        caused = events + EVENTS_PER_LAP + EVENTS_PER_CALL * len(calls)
+        return Step("tools", lap, calls, concurrency=agent.limits.max_concurrent_tools, events=caused)
+    return None
+
+
+def _answered(stop: str) -> tuple[Status, str | None]:
+    reasons = {"length": "maximumLength", "filtered": "contentFiltered"}
+    return ("STOPPED", reasons[stop]) if stop in reasons else ("COMPLETED", None)
+
+
+def _limit_reached(history: History, agent: Agent, *, now: int) -> str | None:
+    limits, totals = agent.limits, history.totals
+    if history.run.deadline_at is not None and now >= history.run.deadline_at:
+        return "timeoutSeconds"
+    if totals.laps >= limits.max_laps:
+        return "maxLaps"
+    if limits.max_tokens is not None and totals.usage.total >= limits.max_tokens:
+        return "maxTokens"
+    if limits.max_cost_usd is not None and totals.cost_usd is not None and totals.cost_usd >= limits.max_cost_usd:
+        return "maxCostUsd"
+    if _repeats(history) >= limits.same_call_repeats:
+        return "sameCallRepeats"
+    return None
+
+
+def _repeats(history: History) -> int:
+    """How often the run has asked for the most repeated call of its last lap."""
+    if history.last is None or not history.unanswered:
+        return 0
+    made = Counter(_same(call) for lap in history.laps for call in lap.calls if call.refused is None)
+    return max(made[_same(history.last.calls[i])] for i in history.unanswered)
+
+
+def _same(call: Call) -> tuple[str, str]:
+    return call.name, json.dumps(json.loads(call.arguments), sort_keys=True)
+
+
+def _execution_is_worn(history: History, agent: Agent, *, now: int, events: int) -> bool:
+    """Whether the next lap, at worst, would not fit into what is left of this execution."""
+    run = history.run
+    if run.mode == "durable":
+        return events + EVENTS_PER_LAP + EVENTS_PER_CALL * MAX_CALLS_PER_LAP > EVENTS_SAFE
+    slowest = max((tool.timeout_seconds for tool in agent.tools), default=0)
+    needed = MODEL_TIMEOUT_SECONDS + slowest + EXPRESS_MARGIN_SECONDS
+    left = EXPRESS_SECONDS - (now - (run.started_at or now)) / 1000
+    return left < needed

@@ -1,0 +1,217 @@
+"""End a run, and hand its session to the next turn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .beginning import activated, start_run
+from .errors import Conflict, NotFound, StaleWrite
+from .ports import Agents, Events, Executions, Sessions
+from .tool_call import UNKNOWN
+from .values.run import History, Result, Run, RunError, RunKey, Session, Status
+
+FINISH_ATTEMPTS = 20
+LONGEST_MESSAGE = 2000
+NOT_RUN = "This call was not made: the run ended first ({reason})."
+EVENT_NAMES: dict[Status, str] = {
+    "COMPLETED": "Agent Run Completed",
+    "FAILED": "Agent Run Failed",
+    "STOPPED": "Agent Run Stopped",
+    "CANCELLED": "Agent Run Cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ends. `reason` names the limit or the act that stopped it, `error` what failed it."""
+
+    status: Status
+    reason: str | None = None
+    error: RunError | None = None
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> Ending:
+        """From `{outcome: {status, reason}}` or, where a state gave up, `{error: {type, cause}}`."""
+        if "error" in event:
+            return cls("FAILED", error=RunError(event["error"]["type"], _message(event["error"]["cause"])))
+        return cls(event["outcome"]["status"], event["outcome"]["reason"])
+
+
+def _message(cause: str) -> str:
+    """The sentence in a Lambda error; the stack trace beside it belongs in the logs."""
+    try:
+        told = json.loads(cause)
+    except ValueError:
+        return cause[:LONGEST_MESSAGE]
+    message = told.get("errorMessage") if isinstance(told, dict) else None  # pyright: ignore
+    return str(message or cause)[:LONGEST_MESSAGE]
+
+
+@dataclass(frozen=True, slots=True)
+class EndCollaborators:
+    sessions: Sessions
+    agents: Agents
+    executions: Executions
+    events: Events
+    now: Callable[[], int]
+
+
+def finish_run(key: RunKey, execution: int | None, ending: Ending, using: EndCollaborators) -> Run | None:
+    """End the run in one transaction, then deliver. Safe to repeat; an older execution changes nothing.
+
+    `execution` is None where no execution asks: the sweeper, or a cancel that finds none.
+    """
+    for _ in range(FINISH_ATTEMPTS):
+        history = using.sessions.history(key)
+        if history is None:
+            return None
+        run = history.run
+        if run.ended:
+            return deliver(run, using)
+        if run.status != "RUNNING" or execution not in (None, run.execution):
+            return run
+        try:
+            ended = _write(history, ending, using)
+        except StaleWrite:
+            continue
+        return deliver(ended, using)
+    raise StaleWrite(f"run {key.run_id} changed at each of {FINISH_ATTEMPTS} attempts to end it")
+
+
+def _write(history: History, ending: Ending, using: EndCollaborators) -> Run:
+    before, now = history.run, using.now()
+    last = history.last
+    ended = replace(
+        before,
+        status=ending.status,
+        rev=before.rev + 1,
+        finished_at=now,
+        last_lap=last.lap if last else 0,
+        stop_reason=ending.reason,
+        error=ending.error,
+        totals=history.totals,
+        undelivered=True,
+    )
+    waiting = using.sessions.next_run(before.key)
+    waiting = waiting if waiting is not None and waiting.status == "QUEUED" else None
+    attributes = _attributes(history)
+    upcoming = activated(waiting, session_attributes=attributes, now=now) if waiting else None
+    session_before = using.sessions.session(before.tenant, before.session_id)
+    session = _released(session_before, before, upcoming, attributes, using)
+    using.sessions.finish(
+        ended,
+        before=before,
+        results=_open_results(history, ending, now=now),
+        markers=history.markers,
+        session=session,
+        session_before=session_before if session else None,
+        activated=upcoming,
+        activated_before=waiting if upcoming else None,
+    )
+    return ended
+
+
+def _attributes(history: History) -> dict[str, str]:
+    return dict(history.last.session_attributes if history.last else history.run.session_attributes)
+
+
+def _released(
+    session: Session | None,
+    run: Run,
+    upcoming: Run | None,
+    attributes: dict[str, str],
+    using: EndCollaborators,
+) -> Session | None:
+    """The session as it stands after this run; None where it is gone or holds another conversation by now."""
+    if session is None or session.conversation != run.conversation or session.active_turn != run.turn:
+        return None
+    idle = using.agents.snapshot(run.tenant, run.agent, run.agent_digest).idle_session_ttl_seconds
+    busy = upcoming.timeout_seconds if upcoming else 0
+    return replace(
+        session,
+        rev=session.rev + 1,
+        active_turn=upcoming.turn if upcoming else None,
+        expires_at=using.now() // 1000 + idle + busy,
+        session_attributes=upcoming.session_attributes if upcoming else attributes,
+    )
+
+
+def _open_results(history: History, ending: Ending, *, now: int) -> tuple[Result, ...]:
+    """A result for every call that has none, so that the conversation's next request is accepted."""
+    if history.last is None:
+        return ()
+    last, told = history.last, NOT_RUN.format(reason=ending.reason or ending.status)
+    return tuple(
+        Result(last.lap, i, last.calls[i].name, "unknown", UNKNOWN, now)
+        if (last.lap, i) in history.markers
+        else Result(last.lap, i, last.calls[i].name, "cancelled", told, now)
+        for i in history.unanswered
+    )
+
+
+def deliver(run: Run, using: EndCollaborators) -> Run:
+    """Tell the bus and start the next turn, until both are done. May repeat: events are at least once."""
+    if not run.undelivered:
+        return run
+    using.events.publish(EVENT_NAMES[run.status], _detail(run))
+    upcoming = using.sessions.next_run(run.key)
+    if upcoming is not None and upcoming.status == "RUNNING":
+        start_run(upcoming, using.sessions, using.executions, now=using.now())
+    using.sessions.delivered(run)
+    return replace(run, undelivered=False)
+
+
+def _detail(run: Run) -> dict[str, object]:
+    totals = run.totals
+    return {
+        "tenant": run.tenant,
+        "runId": run.key.run_id,
+        "sessionId": run.session_id,
+        "agent": run.agent,
+        "agentVersion": run.agent_version,
+        "status": run.status,
+        "stopReason": run.stop_reason,
+        "errorType": run.error.type if run.error else None,
+        "laps": totals.laps if totals else 0,
+        "inputTokens": totals.usage.input_tokens if totals else 0,
+        "outputTokens": totals.usage.output_tokens if totals else 0,
+        "costUsd": None if totals is None or totals.cost_usd is None else float(totals.cost_usd),
+    }
+
+
+def cancel_run(key: RunKey, using: EndCollaborators) -> Run:
+    """Cancel a run: a queued one at once, a running one before its next model or tool call.
+
+    Cancelling a run that has ended, or twice, changes nothing. Raises `NotFound`.
+    """
+    for _ in range(FINISH_ATTEMPTS):
+        run = using.sessions.run(key)
+        if run is None:
+            raise NotFound(f"no run {key.run_id}")
+        if run.ended or run.cancel_requested_at is not None:
+            return run
+        try:
+            if run.status == "QUEUED":
+                return _cancel_queued(run, using)
+            return using.sessions.request_cancel(run, now=using.now())
+        except StaleWrite:
+            continue
+    raise Conflict(f"run {key.run_id} changed at each of {FINISH_ATTEMPTS} attempts to cancel it")
+
+
+def _cancel_queued(run: Run, using: EndCollaborators) -> Run:
+    ended = replace(
+        run,
+        status="CANCELLED",
+        rev=run.rev + 1,
+        finished_at=using.now(),
+        last_lap=0,
+        stop_reason="cancelRequested",
+        totals=History(run).totals,
+        undelivered=True,
+    )
+    using.sessions.end_queued(ended, before=run)
+    return deliver(ended, using)

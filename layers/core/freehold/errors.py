@@ -1,0 +1,110 @@
+"""Everything that can go wrong, by name.
+
+    FreeholdError
+    ├── Invalid            the request breaks the contract; nothing was stored
+    ├── NotFound           no such thing in this tenant
+    ├── Denied             the principal may not do this
+    ├── Conflict           the thing changed, or is busy
+    │   ├── SessionBusy    the session is answering another message
+    │   └── StaleWrite     somebody else wrote first; read again
+    ├── ModelThrottled     retried by the state machine
+    ├── ModelUnavailable   retried by the state machine
+    ├── ModelRejected      the model will never accept this request
+    ├── ToolThrottled      the tool did not run; retried by the state machine
+    ├── ToolUnavailable    the tool may be called again; retried by the state machine
+    ├── ToolFailed         the tool ran, or can never run, and has no answer
+    ├── OutcomeUnknown     the tool may have run; never call it again
+    ├── CallInProgress     another invocation is making this call; retried by the state machine
+    └── StoreUnavailable   a table or bucket did not answer; retried by the state machine
+
+The class names are public API: `Retry` and `Catch` in the state machine match on them, and a test holds the two
+together. Renaming one is a breaking change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class FreeholdError(Exception):
+    """Base of all errors that Freehold raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a document: where (`actionGroups[0].apiSchema`), and what is allowed instead."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class Invalid(FreeholdError):
+    """The request breaks the contract. Nothing was stored; mend every problem and send it again."""
+
+    def __init__(self, problems: Sequence[Problem] | str, *, path: str = "") -> None:
+        self.problems = (Problem(path, problems),) if isinstance(problems, str) else tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in self.problems))
+
+
+class NotFound(FreeholdError):
+    """No such thing in this tenant. The same answer is given for what belongs to another tenant."""
+
+
+class Denied(FreeholdError):
+    """The principal lacks the scope that this call needs."""
+
+
+class Conflict(FreeholdError):
+    """The thing is in a state that does not allow this. Read it again before trying again."""
+
+
+class SessionBusy(Conflict):
+    """The session is answering another message. Wait for `run_id` to end, or enqueue."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(f"the session is busy with run {run_id}")
+
+
+class StaleWrite(Conflict):
+    """Somebody else wrote first. Read again and decide anew."""
+
+
+class ModelThrottled(FreeholdError):
+    """The model asked us to slow down. Retry with backoff."""
+
+
+class ModelUnavailable(FreeholdError):
+    """The model could not be reached or failed on its side. Retry with backoff."""
+
+
+class ModelRejected(FreeholdError):
+    """The model will not accept this request, now or later. Do not retry."""
+
+
+class ToolThrottled(FreeholdError):
+    """The tool asked us to slow down and did not run. Retry with backoff."""
+
+
+class ToolUnavailable(FreeholdError):
+    """The tool could not be reached, or may be called again safely. Retry with backoff."""
+
+
+class ToolFailed(FreeholdError):
+    """The tool ran and failed, or can never run. Tell the model; do not retry."""
+
+
+class OutcomeUnknown(FreeholdError):
+    """The call was made and its answer was lost. Never make it again; tell the model so."""
+
+
+class CallInProgress(FreeholdError):
+    """Another invocation has marked this call and may still be making it. Look again later."""
+
+
+class StoreUnavailable(FreeholdError):
+    """A table or bucket refused or did not answer. The step wrote all or nothing: run it again."""

@@ -1,0 +1,99 @@
+"""Agents, versions and aliases over HTTP."""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .. import wiring
+from ..configuration import compile_agent
+from ..errors import Invalid
+from . import requests, shapes
+from .caller import Caller
+from .shapes import Json
+
+
+class SchemaBuckets:
+    """OpenAPI documents in the buckets that the stack may read."""
+
+    def __init__(self, allowed: frozenset[str]) -> None:
+        self._allowed = allowed
+
+    def read(self, bucket: str, key: str) -> str:
+        """Raises `Invalid` for a bucket that is not listed or a document that cannot be read."""
+        if bucket not in self._allowed:
+            listed = ", ".join(sorted(self._allowed)) or "none"
+            raise Invalid(f"bucket {bucket} is not among the stack's SchemaBuckets ({listed})")
+        try:
+            return wiring.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+        except (ClientError, BotoCoreError, UnicodeDecodeError) as error:
+            raise Invalid(f"s3://{bucket}/{key} could not be read: {error}") from error
+
+
+def apply(caller: Caller, name: str, body: str | None) -> Json:
+    """Validate, compile and store the draft. Raises `Invalid` with every problem; nothing is stored then."""
+    caller.needs("admin")
+    buckets = SchemaBuckets(wiring.schema_buckets())
+    known = wiring.catalog().find
+    compiled = compile_agent(requests.document(body), name=name, schemas=buckets, known_model=known)
+    draft = wiring.agents().apply(
+        caller.tenant, compiled.agent, compiled.source, compiled.warnings, now=wiring.now()
+    )
+    return shapes.agent_shape(draft, compiled.agent)
+
+
+def get(caller: Caller, name: str) -> Json:
+    tenant = caller.needs("read").tenant
+    draft = wiring.agents().draft(tenant, name)
+    return shapes.agent_shape(draft, wiring.agents().snapshot(tenant, name, draft.digest))
+
+
+def listed(caller: Caller) -> Json:
+    found = wiring.agents().drafts(caller.needs("read").tenant)
+    return {
+        "agents": [
+            {
+                "agentName": each["name"],
+                "description": each["description"],
+                "foundationModel": each["model"],
+                "updatedAt": shapes.iso(each["updated_at"]),
+            }
+            for each in found
+        ]
+    }
+
+
+def delete(caller: Caller, name: str) -> None:
+    wiring.agents().delete(caller.needs("admin").tenant, name)
+
+
+def freeze(caller: Caller, name: str) -> Json:
+    return shapes.version_shape(wiring.agents().freeze(caller.needs("admin").tenant, name, now=wiring.now()))
+
+
+def versions(caller: Caller, name: str) -> Json:
+    found = wiring.agents().versions(caller.needs("read").tenant, name)
+    return {"versions": [shapes.version_shape(version) for version in found]}
+
+
+def version(caller: Caller, name: str, number: str) -> Json:
+    found, source = wiring.agents().version(caller.needs("read").tenant, name, number)
+    return shapes.version_shape(found) | {"agent": source}
+
+
+def put_alias(caller: Caller, name: str, alias: str, body: str | None) -> Json:
+    tenant = caller.needs("admin").tenant
+    route = requests.read(requests.AliasBody, requests.document(body)).routes[0]
+    alias = requests.alias_name(alias)
+    wiring.agents().put_alias(tenant, name, alias, str(route.version), now=wiring.now())
+    return shapes.alias_shape(alias, str(route.version))
+
+
+def aliases(caller: Caller, name: str) -> Json:
+    found = wiring.agents().aliases(caller.needs("read").tenant, name)
+    return {"aliases": [shapes.alias_shape(alias, version) for alias, version in found]}
+
+
+def alias(caller: Caller, name: str, alias_name: str) -> Json:
+    version = wiring.agents().alias(caller.needs("read").tenant, name, alias_name)
+    return shapes.alias_shape(alias_name, version)
+

@@ -1,0 +1,30 @@
+"""Who asks, and what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import Denied
+from ..values.run import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as the authorizer established it."""
+
+    tenant: str
+    principal: Principal
+    scopes: frozenset[str]
+
+    @classmethod
+    def of(cls, context: Mapping[str, Any]) -> Caller:
+        principal = Principal(context["callerType"], context["callerId"])
+        return cls(context["tenant"], principal, frozenset(context["scopes"].split()))
+
+    def needs(self, *scopes: str) -> Caller:
+        """Raises `Denied` where the caller has none of these scopes; `admin` has them all."""
+        if not self.scopes & {*scopes, "admin"}:
+            raise Denied(f"this call needs the scope {' or '.join(scopes)}")
+        return self

@@ -1,0 +1,46 @@
+"""Errors as `application/problem+json` (RFC 9457), in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import (
+    Conflict,
+    Denied,
+    FreeholdError,
+    Invalid,
+    NotFound,
+    SessionBusy,
+    StoreUnavailable,
+)
+
+PROBLEM_JSON = "application/problem+json"
+# The first match counts, so narrower classes come first.
+STATUS: tuple[tuple[type[FreeholdError], int, str], ...] = (
+    (Invalid, 400, "The request is invalid"),
+    (Denied, 403, "Not allowed"),
+    (NotFound, 404, "Not found"),
+    (SessionBusy, 409, "The session is busy"),
+    (Conflict, 409, "Conflict"),
+    (StoreUnavailable, 503, "Try again soon"),
+)
+
+
+def problem(error: Exception, *, path: str) -> tuple[int, dict[str, Any]]:
+    """Status and document. What is not ours to explain is a 500 without details; the log has them."""
+    for kind, status, title in STATUS:
+        if isinstance(error, kind):
+            return status, _document(type(error).__name__, title, status, str(error), path) | _more(error)
+    return 500, _document("InternalError", "Something went wrong", 500, "The log has the details.", path)
+
+
+def _document(kind: str, title: str, status: int, detail: str, path: str) -> dict[str, Any]:
+    return {"type": f"urn:freehold:{kind}", "title": title, "status": status, "detail": detail, "path": path}
+
+
+def _more(error: FreeholdError) -> dict[str, Any]:
+    if isinstance(error, Invalid):
+        return {"problems": [{"path": each.path, "message": each.message} for each in error.problems]}
+    if isinstance(error, SessionBusy):
+        return {"runId": error.run_id}
+    return {}

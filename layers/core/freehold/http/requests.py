@@ -1,0 +1,126 @@
+"""What comes in: bodies and query strings, checked before anything is done."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..adapters.api_keys import SCOPES
+from ..errors import Invalid, Problem
+
+MAX_INPUT = 200_000
+# Classic's own pattern. It holds no "/", which API Gateway could not pass on inside a path.
+SessionId = Annotated[str, Field(pattern=r"^[0-9a-zA-Z._:-]{1,100}$")]
+ALIAS = r"^[0-9a-zA-Z_-]{1,100}$"
+AliasName = Annotated[str, Field(pattern=ALIAS)]
+MAX_KEY = 255
+Attributes = dict[Annotated[str, Field(min_length=1, max_length=256)], Annotated[str, Field(max_length=16_384)]]
+Scope = Literal["run", "read", "approve", "admin", "gateway"]
+Status = Literal["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "STOPPED"]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class RunBody(Body):
+    """`POST /agents/{name}/runs`."""
+
+    input: Annotated[str, Field(min_length=1, max_length=MAX_INPUT)]
+    sessionId: SessionId | None = None  # noqa: N815
+    memoryId: SessionId | None = None  # noqa: N815
+    alias: AliasName | None = None
+    sessionAttributes: Attributes = Field(default_factory=dict)  # noqa: N815
+    promptSessionAttributes: Attributes = Field(default_factory=dict)  # noqa: N815
+    whenBusy: Literal["reject", "enqueue"] = "reject"  # noqa: N815
+    waitSeconds: Annotated[int, Field(ge=0, le=25)] = 0  # noqa: N815
+
+
+class Route(Body):
+    """One version of an alias, as a number or as the text of one."""
+
+    version: Annotated[int, Field(ge=1, le=999_999, strict=False)]
+    weight: Literal[100] = 100
+
+
+class AliasBody(Body):
+    """`PUT /agents/{name}/aliases/{alias}`. This release routes to one version."""
+
+    routes: Annotated[list[Route], Field(min_length=1, max_length=1)]
+
+
+class KeyBody(Body):
+    """`POST /keys`."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(SCOPES))]
+    expiresInDays: Annotated[int, Field(ge=1, le=3650)] | None = None  # noqa: N815
+
+
+class ListQuery(BaseModel):
+    """Query string of the lists; values come as text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    nextToken: str | None = None  # noqa: N815
+    sessionId: SessionId | None = None  # noqa: N815
+    agent: str | None = None
+    status: Status | None = None
+    runId: str | None = None  # noqa: N815
+
+
+B = TypeVar("B", bound=BaseModel)
+
+
+def document(text: str | None) -> Any:
+    """A JSON body. Raises `Invalid`, with the place where the text stops being JSON."""
+    try:
+        return json.loads(text or "")
+    except ValueError as error:
+        raise Invalid(f"the body is no JSON: {error}") from error
+
+
+def read(shape: type[B], given: Any) -> B:
+    """Raises `Invalid` with every problem and its path."""
+    try:
+        return shape.model_validate(given)
+    except ValidationError as error:
+        raise Invalid([_problem(detail) for detail in error.errors()]) from error
+
+
+def read_query(given: Mapping[str, str] | None, *allowed: str) -> ListQuery:
+    """The list's query string; a parameter that this list does not know is refused."""
+    unknown = sorted(set(given or {}) - {"limit", "nextToken", *allowed})
+    if unknown:
+        known = ", ".join(("limit", "nextToken", *allowed))
+        raise Invalid([Problem(name, f"is no parameter here; allowed are {known}") for name in unknown])
+    return read(ListQuery, dict(given or {}))
+
+
+def alias_name(given: str) -> str:
+    """Raises `Invalid`."""
+    if not re.fullmatch(ALIAS, given):
+        raise Invalid("is 1 to 100 of letters, digits, - and _", path="alias")
+    return given
+
+
+def idempotency_key(given: str | None) -> str | None:
+    """Raises `Invalid`."""
+    if given is not None and not 1 <= len(given) <= MAX_KEY:
+        raise Invalid(f"is 1 to {MAX_KEY} characters", path="Idempotency-Key")
+    return given
+
+
+def _problem(detail: Any) -> Problem:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).lstrip(".")
+    if detail["type"] == "extra_forbidden":
+        return Problem(path, "is not a field of this request")
+    if detail["type"] == "missing":
+        return Problem(path, "is required")
+    shown = repr(detail["input"])
+    return Problem(path, f"{detail['msg'][0].lower()}{detail['msg'][1:]}; found {shown[:80]}")

@@ -1,0 +1,127 @@
+"""Runs and the items of sessions over HTTP."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+from ulid import ULID
+
+from .. import wiring
+from ..beginning import BeginCollaborators, Request, begin_run, start_run
+from ..ending import cancel_run
+from ..errors import NotFound
+from ..values.run import Run, RunKey
+from . import requests, shapes
+from .caller import Caller
+from .shapes import Json
+
+WAIT_STEP_SECONDS = 0.1
+
+
+def start(caller: Caller, agent: str, body: str | None, idempotency_key: str | None) -> tuple[int, Json]:
+    """Begin and start a run: 202 with its ids, or 200 with the whole of it if it ended within `waitSeconds`."""
+    caller.needs("run")
+    asked = requests.read(requests.RunBody, requests.document(body))
+    request = Request(
+        tenant=caller.tenant,
+        agent=agent,
+        session_id=asked.sessionId or uuid.uuid4().hex,
+        input=asked.input,
+        principal=caller.principal,
+        trigger="http",
+        alias=asked.alias,
+        session_attributes=asked.sessionAttributes,
+        prompt_session_attributes=asked.promptSessionAttributes,
+        when_busy=asked.whenBusy,
+        idempotency_key=requests.idempotency_key(idempotency_key),
+    )
+    run = begin_run(request, _beginning(caller.tenant))
+    run = start_run(run, wiring.sessions(), wiring.executions(), now=wiring.now())
+    run = _wait(run, asked.waitSeconds)
+    if run.ended:
+        return 200, _whole(run)
+    return 202, {"runId": run.key.run_id, "sessionId": run.session_id, "status": run.status}
+
+
+def _beginning(tenant: str) -> BeginCollaborators:
+    return BeginCollaborators(
+        sessions=wiring.sessions(),
+        pin=lambda name, alias, session: wiring.agents().pin(tenant, name, alias, session),
+        now=wiring.now,
+        new_conversation=lambda: str(ULID()),
+        wait=wiring.wait,
+    )
+
+
+def _wait(run: Run, seconds: int) -> Run:
+    until = time.monotonic() + seconds
+    while not run.ended and time.monotonic() < until:
+        time.sleep(WAIT_STEP_SECONDS)
+        run = wiring.sessions().run(run.key) or run
+    return run
+
+
+def get(caller: Caller, run_id: str) -> Json:
+    return _whole(_find(caller.needs("read", "run"), run_id))
+
+
+def _find(caller: Caller, run_id: str) -> Run:
+    key = RunKey.parse(caller.tenant, run_id)
+    run = wiring.sessions().run(key) if key else None
+    if run is None:
+        raise NotFound(f"no run {run_id}")
+    return run
+
+
+def _whole(run: Run) -> Json:
+    """With the output: the text of the last lap, which for a stopped run is what it had reached."""
+    lap = wiring.sessions().lap(run.key, run.last_lap) if run.last_lap else None
+    return shapes.run_shape(run, output=lap.text if lap else None)
+
+
+def listed(caller: Caller, query: dict[str, str] | None) -> Json:
+    """Newest first. A page may be short while a token says that there is more."""
+    caller.needs("read")
+    asked = requests.read_query(query, "sessionId", "agent", "status")
+
+    def matches(run: Run) -> bool:
+        wanted = (asked.sessionId, asked.agent, asked.status)
+        has = (run.session_id, run.agent, run.status)
+        return all(want in (None, found) for want, found in zip(wanted, has, strict=True))
+
+    runs, token = wiring.lists().runs(
+        caller.tenant, matches=matches, limit=asked.limit, token=asked.nextToken
+    )
+    return _page({"runs": [shapes.run_shape(run) for run in runs]}, token)
+
+
+def cancel(caller: Caller, run_id: str) -> Json:
+    run = _find(caller.needs("run"), run_id)
+    return shapes.run_shape(cancel_run(run.key, wiring.endings()))
+
+
+def items(caller: Caller, session_id: str, query: dict[str, str] | None) -> Json:
+    """The session's present conversation, or one run of it, in order."""
+    caller.needs("read", "run")
+    asked = requests.read_query(query, "runId")
+    if asked.runId:
+        run = _find(caller, asked.runId)
+        if run.session_id != session_id:
+            raise NotFound(f"no run {asked.runId} in session {session_id}")
+        key = run.key
+    else:
+        session = wiring.sessions().session(caller.tenant, session_id)
+        if session is None:
+            raise NotFound(f"no session {session_id}")
+        key = RunKey(session.tenant, session.conversation, 0)
+    page = wiring.lists().items(key, one_run=bool(asked.runId), limit=asked.limit, token=asked.nextToken)
+    told = (
+        shapes.item_shape(RunKey(key.tenant, key.conversation, turn), record)
+        for turn, record in page.records
+    )
+    return _page({"items": [item for item in told if item is not None]}, page.token)
+
+
+def _page(content: Json, token: str | None) -> Json:
+    return content if token is None else content | {"nextToken": token}

@@ -1,0 +1,149 @@
+"""What goes out: runs, items, agents and keys as the contract's JSON (docs/http.md)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from ..adapters.agents import Draft, Version
+from ..adapters.api_keys import ApiKey
+from ..adapters.records import Record
+from ..values.agent import Agent
+from ..values.model import Usage
+from ..values.run import Discarded, Lap, LateResult, Marker, Principal, Result, Run, RunKey, Session
+
+Json = dict[str, Any]
+
+
+def iso(epoch_ms: int | None) -> str | None:
+    if epoch_ms is None:
+        return None
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def run_shape(run: Run, *, output: str | None = None) -> Json:
+    """Figures are there once the run has ended; a `costUsd` of null means that a price is not known."""
+    shape: Json = {
+        "runId": run.key.run_id,
+        "sessionId": run.session_id,
+        "agent": run.agent,
+        "agentVersion": run.agent_version,
+        "alias": run.alias,
+        "executionMode": run.mode,
+        "status": run.status,
+        "stopReason": run.stop_reason,
+        "error": {"type": run.error.type, "message": run.error.message} if run.error else None,
+        "input": run.input,
+        "output": output,
+        "createdAt": iso(run.created_at),
+        "startedAt": iso(run.started_at),
+        "finishedAt": iso(run.finished_at),
+        "principal": _principal(run.principal),
+        "trigger": run.trigger,
+    }
+    present = {name: value for name, value in shape.items() if value is not None}
+    if run.totals is None:
+        return present
+    totals = run.totals
+    figures = {"laps": totals.laps, "calls": totals.calls, "usage": _usage(totals.usage)}
+    return present | figures | {"costUsd": _cost(totals.cost_usd)}
+
+
+def item_shape(key: RunKey, record: Record) -> Json | None:
+    """One step of a run; None for what is not a step."""
+    of_run = {"runId": key.run_id, "turn": key.turn}
+    match record:
+        case Run():
+            told = {"text": record.input, "principal": _principal(record.principal)}
+            return {"kind": "user", **of_run, "at": iso(record.created_at), **told}
+        case Lap():
+            return {"kind": "lap", **of_run, **_lap(record)}
+        case Discarded():
+            figures = _usage(record.usage) | {"costUsd": _cost(record.cost_usd)}
+            named = {"at": iso(record.at), "lap": record.lap, "model": record.model}
+            return {"kind": "discarded", **of_run, **named, **figures}
+        case Marker():
+            return {"kind": "call", **of_run, **_call(record), "outcome": "started"}
+        case Result():
+            figures = {"result": record.content, "durationMs": record.duration_ms, "attempt": record.attempt}
+            return {"kind": "call", **of_run, **_call(record), "outcome": record.outcome, **figures}
+        case LateResult():
+            named = {"at": iso(record.at), "lap": record.lap, "call": record.call, "result": record.content}
+            return {"kind": "late", **of_run, **named}
+        case Session():
+            return None
+
+
+def _lap(lap: Lap) -> Json:
+    calls = [
+        {"call": i, "name": call.name, "arguments": call.arguments}
+        | ({"refused": call.refused} if call.refused is not None else {})
+        for i, call in enumerate(lap.calls)
+    ]
+    return {
+        "at": iso(lap.at),
+        "lap": lap.lap,
+        "model": lap.model,
+        "text": lap.text,
+        "calls": calls,
+        **_usage(lap.usage),
+        "costUsd": _cost(lap.cost_usd),
+        "durationMs": lap.duration_ms,
+        "attempt": lap.attempt,
+        "stop": lap.stop,
+    }
+
+
+def _call(record: Marker | Result) -> Json:
+    return {"at": iso(record.at), "lap": record.lap, "call": record.call, "tool": record.tool}
+
+
+def _usage(usage: Usage) -> Json:
+    return {
+        "inputTokens": usage.input_tokens,
+        "outputTokens": usage.output_tokens,
+        "cachedTokens": usage.cached_tokens,
+    }
+
+
+def _cost(cost: Decimal | None) -> float | None:
+    return None if cost is None else float(cost)
+
+
+def _principal(principal: Principal) -> Json:
+    return {"type": principal.type, "id": principal.id}
+
+
+def agent_shape(draft: Draft, agent: Agent) -> Json:
+    tools = [
+        {"name": tool.name, "description": tool.description, "actionGroup": tool.action_group}
+        for tool in agent.tools
+        if tool.enabled
+    ]
+    return {
+        "agentName": draft.name,
+        "digest": draft.digest,
+        "updatedAt": iso(draft.updated_at),
+        "tools": tools,
+        "warnings": list(draft.warnings),
+        "agent": draft.source,
+    }
+
+
+def version_shape(version: Version) -> Json:
+    return {
+        "version": str(version.version),
+        "digest": version.digest,
+        "createdAt": iso(version.created_at),
+    }
+
+
+def alias_shape(alias: str, version: str) -> Json:
+    return {"alias": alias, "routes": [{"version": version}]}
+
+
+def key_shape(key: ApiKey) -> Json:
+    shape: Json = {"keyId": key.key_id, "name": key.name, "scopes": list(key.scopes)}
+    shape["createdAt"] = iso(key.created_at * 1000)
+    return shape if key.expires_at is None else shape | {"expiresAt": iso(key.expires_at * 1000)}

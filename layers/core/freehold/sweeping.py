@@ -1,0 +1,93 @@
+"""Pick up what fell between two steps: lost executions, undelivered endings, forgotten queues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .beginning import activated, start_run
+from .ending import EndCollaborators, Ending, deliver, finish_run
+from .errors import StaleWrite
+from .values.run import Run, RunError, RunKey
+
+SHARDS = 16
+MAX_LOST_STARTS = 3
+# Younger than this, a run's own FinishRun or Start is most likely still at work.
+SETTLE_MS = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many runs needed what."""
+
+    seen: int = 0
+    restarted: int = 0
+    lost: int = 0
+    cancelled: int = 0
+    delivered: int = 0
+    activated: int = 0
+
+    def __add__(self, other: Swept) -> Swept:
+        return Swept(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+
+def sweep(using: EndCollaborators, *, patience_ms: int) -> Swept:
+    """Look at every open run once. `patience_ms` is the longest step's timeout plus a margin."""
+    total = Swept()
+    for shard in range(SHARDS):
+        for key in using.sessions.open_runs(shard):
+            try:
+                total += _tend(key, using, patience_ms=patience_ms)
+            except StaleWrite:
+                # Somebody is at work on this run, which is all that the sweeper wanted.
+                total += Swept(seen=1)
+    return total
+
+
+def _tend(key: RunKey, using: EndCollaborators, *, patience_ms: int) -> Swept:
+    run, now = using.sessions.run(key), using.now()
+    if run is None:
+        return Swept()
+    if run.ended:
+        if run.undelivered and now - (run.finished_at or 0) >= SETTLE_MS:
+            deliver(run, using)
+            return Swept(seen=1, delivered=1)
+        return Swept(seen=1)
+    if run.status == "QUEUED":
+        return _tend_queued(run, using, now=now)
+    return _tend_running(run, using, now=now, patience_ms=patience_ms)
+
+
+def _tend_running(run: Run, using: EndCollaborators, *, now: int, patience_ms: int) -> Swept:
+    newest, at = using.sessions.newest_item(run.key)
+    idle = now - max(at, run.started_at or run.created_at)
+    if idle < SETTLE_MS:
+        return Swept(seen=1)
+    state = using.executions.state(run) if run.execution else "unknown"
+    if state == "aborted":
+        finish_run(run.key, None, Ending("CANCELLED", "executionStopped"), using)
+        return Swept(seen=1, cancelled=1)
+    if idle < patience_ms and state != "dead":
+        return Swept(seen=1)
+    starts = run.lost_starts + 1 if run.lost_after == newest else 1
+    if starts > MAX_LOST_STARTS:
+        error = RunError("ExecutionLost", f"{MAX_LOST_STARTS} executions ended without getting any further")
+        finish_run(run.key, None, Ending("FAILED", error=error), using)
+        return Swept(seen=1, lost=1)
+    started = using.sessions.start(run, now=now, lost_starts=starts, lost_after=newest)
+    using.executions.start(started)
+    return Swept(seen=1, restarted=1)
+
+
+def _tend_queued(run: Run, using: EndCollaborators, *, now: int) -> Swept:
+    """A queued run whose conversation has no active turn: its turn has come, whatever lost it."""
+    session = using.sessions.session(run.tenant, run.session_id)
+    mine = session if session and session.conversation == run.conversation else None
+    earlier_open = any(not turn.run.ended for turn in using.sessions.past(run.key))
+    if earlier_open or (mine and mine.active_turn is not None):
+        return Swept(seen=1)
+    attributes = mine.session_attributes if mine else {}
+    ready = activated(run, session_attributes=attributes, now=now)
+    released = replace(mine, rev=mine.rev + 1, active_turn=run.turn) if mine else None
+    using.sessions.activate(ready, before=run, session=released, session_before=mine)
+    start_run(ready, using.sessions, using.executions, now=now)
+    return Swept(seen=1, activated=1)

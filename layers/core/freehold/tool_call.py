@@ -1,0 +1,143 @@
+"""State RunTool: make one call, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import tool_event
+from .errors import CallInProgress, OutcomeUnknown, StaleWrite, ToolFailed, ToolThrottled, ToolUnavailable
+from .ports import Agents, Sessions, Tools
+from .state import run_of
+from .values.agent import Tool
+from .values.run import CallOutcome, Lap, LateResult, Marker, Result, Run, RunKey
+
+UNKNOWN = (
+    "The outcome of this call is unknown: it may or may not have taken effect, and it was not repeated. "
+    "Check before asking for it again, and tell the user."
+)
+READ_AGAIN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ToolInvocation:
+    """What the state machine passes to RunTool. `remaining_ms` is what is left of this Lambda invocation."""
+
+    key: RunKey
+    execution: int
+    lap: int
+    call: int
+    attempt: int
+    remaining_ms: int
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any], remaining_ms: int) -> ToolInvocation:
+        """From `{run, lap, call, attempt}`, as the state machine sends it."""
+        key, execution = run_of(event)
+        return cls(key, execution, event["lap"], event["call"], event["attempt"], remaining_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCollaborators:
+    sessions: Sessions
+    agents: Agents
+    tools: Tools
+    now: Callable[[], int]
+    new_id: Callable[[], str]
+
+
+def run_tool(invocation: ToolInvocation, using: ToolCollaborators) -> None:
+    """Make the call and write what came of it, or go on from what is written. Safe to repeat and to overlap."""
+    for _ in range(READ_AGAIN):
+        run, lap, written = using.sessions.call(invocation.key, invocation.lap, invocation.call)
+        if run is None or lap is None or isinstance(written, Result) or not _may_run(run, invocation):
+            return
+        if isinstance(written, Marker):
+            if using.now() < written.until:
+                raise CallInProgress(f"call {invocation.call} of lap {invocation.lap} is being made")
+            unknown = _result(invocation, written.tool, "unknown", UNKNOWN, written.at, using)
+            if using.sessions.replace_marker(invocation.key, written, unknown):
+                return
+        elif _make(run, lap, invocation, using):
+            return
+    raise StaleWrite(f"call {invocation.call} of lap {invocation.lap} changed at every look")
+
+
+def _may_run(run: Run, invocation: ToolInvocation) -> bool:
+    current = run.status == "RUNNING" and run.execution == invocation.execution
+    return current and run.cancel_requested_at is None
+
+
+def _make(run: Run, lap: Lap, invocation: ToolInvocation, using: ToolCollaborators) -> bool:
+    """False where somebody else marked the call first."""
+    agent = using.agents.snapshot(run.tenant, run.agent, run.agent_digest)
+    tool = agent.tool(lap.calls[invocation.call].name)
+    if tool is None:
+        raise StaleWrite(f"the agent's snapshot has no tool {lap.calls[invocation.call].name}")
+    marker = None
+    if not tool.idempotent:
+        now = using.now()
+        until = now + invocation.remaining_ms + tool.timeout_seconds * 1000
+        marker = Marker(invocation.lap, invocation.call, tool.name, using.new_id(), until, now)
+        if not using.sessions.mark(invocation.key, marker):
+            return False
+    try:
+        result = _ask(tool, run, lap, invocation, using, marked=marker is not None)
+    except (ToolThrottled, ToolUnavailable) as error:
+        if invocation.attempt + 1 < tool.max_attempts:
+            if marker is not None:
+                # It surely did not run, so the mark comes off before anyone tries again.
+                using.sessions.unmark(invocation.key, marker)
+            raise
+        told = f"{error}. It was tried {invocation.attempt + 1} times."
+        result = _result(invocation, tool.name, "error", told, using.now(), using)
+    _write(result, marker, invocation, using)
+    return True
+
+
+def _ask(
+    tool: Tool, run: Run, lap: Lap, invocation: ToolInvocation, using: ToolCollaborators, *, marked: bool
+) -> Result:
+    began = using.now()
+    deadline = began + tool.timeout_seconds * 1000
+    event = tool_event.event(tool, run, lap, invocation.call, deadline=deadline)
+    try:
+        payload = using.tools.invoke(tool.lambda_arn, event, timeout_seconds=tool.timeout_seconds)
+        answer = tool_event.read_answer(tool, payload)
+    except OutcomeUnknown as error:
+        if not marked:
+            raise ToolUnavailable(str(error)) from error
+        return _result(invocation, tool.name, "unknown", f"{UNKNOWN} ({error})", began, using)
+    except ToolFailed as error:
+        return _result(invocation, tool.name, "error", str(error), began, using)
+    return replace(
+        _result(invocation, tool.name, "success" if answer.ok else "error", answer.content, began, using),
+        session_attributes=answer.session_attributes,
+        prompt_session_attributes=answer.prompt_session_attributes,
+    )
+
+
+def _result(
+    invocation: ToolInvocation,
+    tool: str,
+    outcome: CallOutcome,
+    content: str,
+    began: int,
+    using: ToolCollaborators,
+) -> Result:
+    now = using.now()
+    spent = now - began
+    return Result(invocation.lap, invocation.call, tool, outcome, content, now, spent, invocation.attempt)
+
+
+def _write(
+    result: Result, marker: Marker | None, invocation: ToolInvocation, using: ToolCollaborators
+) -> None:
+    """A result that finds another in its place is dropped, but a true one that comes after `unknown` is kept."""
+    key = invocation.key
+    if marker is None:
+        using.sessions.add_result(key, result)
+    elif not using.sessions.replace_marker(key, marker, result) and result.outcome != "unknown":
+        late = LateResult(result.lap, result.call, result.content, result.at)
+        using.sessions.add_late_result(key, late)

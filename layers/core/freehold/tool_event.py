@@ -1,0 +1,123 @@
+"""The Bedrock Agents event and answer (messageVersion 1.0), to the letter.
+
+Source: https://docs.aws.amazon.com/bedrock/latest/userguide/agents-lambda.html
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, cast
+
+from .errors import ToolFailed
+from .values.agent import Argument, Tool
+from .values.run import Lap, Run
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A tool's answer, read: what the model is told, and the attributes that the tool changed."""
+
+    ok: bool
+    content: str
+    session_attributes: dict[str, str] | None
+    prompt_session_attributes: dict[str, str] | None
+
+
+def event(tool: Tool, run: Run, lap: Lap, call: int, *, deadline: int) -> dict[str, Any]:
+    """The event for one call. `deadline` is epoch ms; `freehold` is ours, and ignored by existing handlers."""
+    arguments = cast(dict[str, Any], json.loads(lap.calls[call].arguments))
+    shared: dict[str, Any] = {
+        "messageVersion": "1.0",
+        "agent": {"name": run.agent, "id": run.agent, "alias": run.alias, "version": run.agent_version},
+        "inputText": run.input,
+        "sessionId": run.session_id,
+        "actionGroup": tool.action_group,
+        "sessionAttributes": lap.session_attributes,
+        "promptSessionAttributes": run.prompt_session_attributes,
+        "freehold": {
+            "idempotencyKey": f"{run.key.run_id}-{lap.lap}-{call}",
+            "runId": run.key.run_id,
+            "tenant": run.tenant,
+            "principal": f"{run.principal.type}:{run.principal.id}",
+            "deadline": deadline,
+        },
+    }
+    if tool.function is not None:
+        return shared | {"function": tool.function, "parameters": _given(tool, arguments, "function")}
+    places = ("path", "query", "header", "cookie")
+    parameters = [given for place in places for given in _given(tool, arguments, place)]
+    operation = {"apiPath": tool.api_path, "httpMethod": tool.http_method, "parameters": parameters}
+    return shared | operation | _body(tool, arguments)
+
+
+def _given(tool: Tool, arguments: dict[str, Any], place: str) -> list[dict[str, str]]:
+    return [
+        {"name": argument.name, "type": argument.type, "value": _text(arguments[argument.key])}
+        for argument in tool.arguments
+        if argument.place == place and argument.key in arguments
+    ]
+
+
+def _body(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+    if tool.body_content_type is None:
+        return {}
+    whole = [argument for argument in tool.arguments if argument.place == "wholeBody"]
+    properties = _given(tool, arguments, "body") + [part for a in whole for part in _whole(a, arguments)]
+    return {"requestBody": {"content": {tool.body_content_type: {"properties": properties}}}}
+
+
+def _whole(argument: Argument, arguments: dict[str, Any]) -> list[dict[str, str]]:
+    if argument.key not in arguments:
+        return []
+    return [{"name": argument.name, "type": argument.type, "value": _text(arguments[argument.key])}]
+
+
+def _text(value: object) -> str:
+    """Values are strings; objects and arrays are JSON text."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def read_answer(tool: Tool, payload: object) -> Answer:
+    """Read what the Lambda returned. Raises `ToolFailed` where it is no Bedrock Agents answer."""
+    response = _object(_object(payload, "the answer").get("response"), "response")
+    outer = cast(dict[str, Any], payload)
+    ok, body = _function_body(response) if tool.function is not None else _operation_body(response)
+    attributes = outer.get("sessionAttributes"), outer.get("promptSessionAttributes")
+    return Answer(ok, body, *(_attributes(given) for given in attributes))
+
+
+def _operation_body(response: dict[str, Any]) -> tuple[bool, str]:
+    status = response.get("httpStatusCode", 200)
+    contents = _object(response.get("responseBody", {}), "response.responseBody")
+    content = _first_body(contents, JSON)
+    failed = not isinstance(status, int) or status >= 500
+    prefix = "" if isinstance(status, int) and status < 400 else f"HTTP {status}: "
+    return not failed, prefix + content
+
+
+def _function_body(response: dict[str, Any]) -> tuple[bool, str]:
+    answer = _object(response.get("functionResponse"), "response.functionResponse")
+    contents = _object(answer.get("responseBody", {}), "response.functionResponse.responseBody")
+    return answer.get("responseState") != "FAILURE", _first_body(contents, "TEXT")
+
+
+def _first_body(contents: dict[str, Any], preferred: str) -> str:
+    content = contents.get(preferred) or next(iter(contents.values()), {})
+    body = _object(content, "response body").get("body", "")
+    return _text(body)
+
+
+def _object(value: object, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        shown = json.dumps(value, default=str)[:200]
+        raise ToolFailed(f"the tool's Lambda gave no Bedrock Agents answer: {where} is {shown}, not an object")
+    return cast(dict[str, Any], value)
+
+
+def _attributes(given: object) -> dict[str, str] | None:
+    if not isinstance(given, dict):
+        return None
+    return {str(key): _text(value) for key, value in cast(dict[Any, Any], given).items()}

@@ -1,0 +1,179 @@
+"""State InvokeModel: take a run one lap further."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
+
+from . import context
+from .decide import MAX_CALLS_PER_LAP, MODEL_TIMEOUT_SECONDS, STOP, Step, decide
+from .errors import ModelRejected
+from .ports import Agents, Models, Sessions
+from .state import run_of
+from .values.agent import Agent, Tool
+from .values.model import ModelEntry, ModelReply, ModelRequest, ToolUse
+from .values.run import Call, Discarded, History, Lap, Result, RunKey
+
+Clock = Callable[[], int]
+ArgumentCheck = Callable[[Tool, str], str | None]
+
+GIVEN_UP = "The tool could not be reached. It was tried several times and did not run."
+MIN_MODEL_TIMEOUT_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What the state machine passes to InvokeModel: which run, and what happened since the last lap.
+
+    `failed` are calls of the last lap that the Map gave up on; `attempt` counts the retries of this state; `events`
+    those that this execution has caused.
+    """
+
+    key: RunKey
+    execution: int
+    failed: tuple[int, ...] = ()
+    attempt: int = 0
+    events: int = 0
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> Invocation:
+        """From `{run, failed, attempt, events}`, as the state machine sends it."""
+        key, execution = run_of(event)
+        return cls(key, execution, tuple(event["failed"]), event["attempt"], event["events"])
+
+
+@dataclass(frozen=True, slots=True)
+class Collaborators:
+    """All that `take_turn` needs from outside. `check` says what is wrong with a call's arguments, or None."""
+
+    sessions: Sessions
+    agents: Agents
+    models: Models
+    check: ArgumentCheck
+    now: Clock
+    new_id: Callable[[], str]
+
+
+def take_turn(invocation: Invocation, using: Collaborators) -> Step:
+    """Decide what comes next; ask the model where that is not yet written. Safe to repeat and to overlap."""
+    history = using.sessions.history(invocation.key)
+    if history is None or not _is_current(history, invocation):
+        return STOP
+    run = history.run
+    agent = using.agents.snapshot(run.tenant, run.agent, run.agent_digest)
+    history = _give_up(history, invocation, using)
+    step = decide(history, agent, now=using.now(), events=invocation.events)
+    if step is not None:
+        return step
+    lap = _add_lap(history, agent, invocation, using)
+    after = replace(history, laps=(*history.laps, lap))
+    step = decide(after, agent, now=using.now(), events=invocation.events)
+    # Every call was refused: there is nothing to run, and the model is told so in the next lap.
+    return step or Step("tools", lap.lap, events=invocation.events)
+
+
+def _is_current(history: History, invocation: Invocation) -> bool:
+    return history.run.status == "RUNNING" and history.run.execution == invocation.execution
+
+
+def _give_up(history: History, invocation: Invocation, using: Collaborators) -> History:
+    """Write a failed result for each call that the Map gave up on. A marked call is left to RunTool."""
+    last = history.last
+    if last is None or not invocation.failed:
+        return history
+    unmarked = [i for i in invocation.failed if i in history.unanswered and (last.lap, i) not in history.markers]
+    for i in unmarked:
+        result = Result(last.lap, i, last.calls[i].name, "error", GIVEN_UP, using.now())
+        using.sessions.add_result(invocation.key, result)
+    return (using.sessions.history(invocation.key) or history) if unmarked else history
+
+
+def _add_lap(history: History, agent: Agent, invocation: Invocation, using: Collaborators) -> Lap:
+    model, entry = using.models.choose(agent.model)
+    if agent.limits.max_cost_usd is not None and entry.price is None:
+        raise ModelRejected(f"limits.maxCostUsd needs a model with a known price; {entry.id} has none")
+    request = _request(history, agent, entry, using)
+    began = using.now()
+    reply = model.reply(request)
+    lap = _lap(history, agent, entry, reply, invocation, using, began)
+    written = using.sessions.add_lap(invocation.key, lap)
+    if written.id != lap.id:
+        lost = Discarded(lap.lap, lap.id, lap.at, lap.model, lap.usage, lap.cost_usd)
+        using.sessions.add_discarded(invocation.key, lost)
+    return written
+
+
+def _request(history: History, agent: Agent, entry: ModelEntry, using: Collaborators) -> ModelRequest:
+    run = history.run
+    past = using.sessions.past(run.key) if run.turn > 1 else ()
+    left = MODEL_TIMEOUT_SECONDS if run.deadline_at is None else (run.deadline_at - using.now()) / 1000
+    return ModelRequest(
+        model=entry.id,
+        instruction=context.instruction(agent, run),
+        messages=context.messages(past, history),
+        tools=context.tool_specs(agent),
+        inference=agent.inference,
+        timeout_seconds=max(MIN_MODEL_TIMEOUT_SECONDS, min(MODEL_TIMEOUT_SECONDS, left)),
+    )
+
+
+def _lap(
+    history: History,
+    agent: Agent,
+    entry: ModelEntry,
+    reply: ModelReply,
+    invocation: Invocation,
+    using: Collaborators,
+    began: int,
+) -> Lap:
+    at = using.now()
+    calls = tuple(_call(use, agent, using.check) for use in reply.calls[:MAX_CALLS_PER_LAP])
+    return Lap(
+        lap=history.last.lap + 1 if history.last else 1,
+        id=using.new_id(),
+        at=at,
+        model=reply.model,
+        text=reply.text,
+        calls=calls,
+        usage=reply.usage,
+        cost_usd=entry.price.cost(reply.usage) if entry.price else None,
+        duration_ms=at - began,
+        stop=reply.stop,
+        attempt=invocation.attempt,
+        reasoning=reply.reasoning,
+        session_attributes=_attributes(history),
+    )
+
+
+def _call(use: ToolUse, agent: Agent, check: ArgumentCheck) -> Call:
+    """Judge a call once, where it is written down: what is refused here never reaches a tool."""
+    tool = agent.tool(use.name)
+    arguments = use.arguments.strip() or "{}"
+    if tool is None:
+        # A provider refuses a history with a name it would not have offered, so the name is made one.
+        name = re.sub(r"[^a-zA-Z0-9_-]", "_", use.name)[:64] or "unnamed"
+        return Call(name, arguments, _unknown(use.name, agent))
+    if not tool.enabled:
+        return Call(use.name, arguments, f"The tool {use.name} is disabled. Do without it.")
+    return Call(use.name, arguments, check(tool, arguments))
+
+
+def _unknown(name: str, agent: Agent) -> str:
+    offered = [tool.name for tool in agent.tools if tool.enabled]
+    close = get_close_matches(name, offered, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return f"There is no tool named {name[:64]}.{hint} Tools: {', '.join(offered) or 'none'}."
+
+
+def _attributes(history: History) -> dict[str, str]:
+    """Session attributes as of this lap: those before it, changed by its tools' answers in call order."""
+    last = history.last
+    merged = dict(last.session_attributes if last else history.run.session_attributes)
+    for i in last.open_calls if last else ():
+        result = history.results.get((last.lap, i)) if last else None
+        if result and result.session_attributes is not None:
+            merged.update(result.session_attributes)
+    return merged

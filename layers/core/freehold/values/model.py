@@ -1,0 +1,134 @@
+"""What is asked of a model and what it answers, the same for every API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from .agent import Inference
+
+Stop = Literal["end", "tools", "length", "filtered"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as the model is shown it; `input_schema` is a JSON Schema of type object."""
+
+    name: str
+    description: str
+    input_schema: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """A call that the model asks for. `arguments` is the model's own text, which may be no JSON at all."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """The answer to the `ToolUse` of the same id."""
+
+    id: str
+    content: str
+    ok: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class UserMessage:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantMessage:
+    """One reply of the model. `reasoning` is the provider's own payload, replayed unread to the same provider."""
+
+    text: str
+    calls: tuple[ToolUse, ...] = ()
+    reasoning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolMessage:
+    """The outcomes of every call of the assistant message before it, in call order."""
+
+    outcomes: tuple[ToolOutcome, ...]
+
+
+Message = UserMessage | AssistantMessage | ToolMessage
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """One model call. `model` is the provider's own id; `timeout_seconds` bounds the single attempt."""
+
+    model: str
+    instruction: str
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    inference: Inference = Inference()
+    timeout_seconds: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them. `cached_tokens` are part of `input_tokens`."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReply:
+    """What the model answered. `model` is the id that served it."""
+
+    text: str
+    calls: tuple[ToolUse, ...]
+    usage: Usage
+    stop: Stop
+    model: str
+    reasoning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens, with where and when they were read."""
+
+    input: Decimal
+    output: Decimal
+    cached: Decimal
+    source: str
+    date: str
+
+    def cost(self, usage: Usage) -> Decimal:
+        """US dollars of one call."""
+        fresh = usage.input_tokens - usage.cached_tokens
+        tokens = fresh * self.input + usage.cached_tokens * self.cached + usage.output_tokens * self.output
+        return tokens / 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """One row of the catalog. A price of None means unknown, never free."""
+
+    id: str
+    api: str
+    window: int | None = None
+    price: Price | None = None
+    aliases: tuple[str, ...] = ()

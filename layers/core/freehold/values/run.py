@@ -1,0 +1,244 @@
+"""Sessions, runs, laps and calls: the items of the run protocol (docs/protocol.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from .model import Usage
+
+Status = Literal["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "STOPPED"]
+CallOutcome = Literal["success", "error", "unknown", "cancelled"]
+
+ENDED: frozenset[Status] = frozenset(("COMPLETED", "FAILED", "CANCELLED", "STOPPED"))
+
+
+@dataclass(frozen=True, slots=True)
+class RunKey:
+    """Names a run. Its id is made of conversation and turn, so reading a run by id needs no index."""
+
+    tenant: str
+    conversation: str
+    turn: int
+
+    @property
+    def run_id(self) -> str:
+        return f"{self.conversation}-{self.turn}"
+
+    @classmethod
+    def parse(cls, tenant: str, run_id: str) -> RunKey | None:
+        """None where the text is no run id at all."""
+        conversation, _, turn = run_id.rpartition("-")
+        plain = turn.isascii() and turn.isdigit() and 0 < len(turn) < 7 and not turn.startswith("0")
+        if not plain or not (conversation.isascii() and conversation.isalnum()):
+            return None
+        return cls(tenant, conversation, int(turn))
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asked: `type` is `key`, `iam`, `oidc`, …; `id` is unique within it."""
+
+    type: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Points to its present conversation. Judged expired by `expires_at` (epoch seconds) alone."""
+
+    tenant: str
+    session_id: str
+    conversation: str
+    agent: str
+    agent_version: str
+    agent_digest: str
+    alias: str
+    next_turn: int
+    rev: int
+    created_at: int
+    expires_at: int
+    active_turn: int | None = None
+    session_attributes: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over a run, discarded replies included. `cost_usd` is None where any part has no known price."""
+
+    laps: int = 0
+    calls: int = 0
+    usage: Usage = Usage()
+    cost_usd: Decimal | None = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One turn of a conversation. Times are epoch milliseconds.
+
+    `execution` counts the executions that were started for it; a step of an older one writes nothing. `rev` rises
+    with every write to the item. `deadline_at` is set when the run becomes RUNNING.
+    """
+
+    tenant: str
+    conversation: str
+    turn: int
+    session_id: str
+    agent: str
+    agent_version: str
+    agent_digest: str
+    alias: str
+    mode: Literal["durable", "fast"]
+    status: Status
+    principal: Principal
+    trigger: str
+    input: str
+    created_at: int
+    timeout_seconds: int
+    execution: int = 0
+    rev: int = 0
+    session_attributes: dict[str, str] = field(default_factory=dict[str, str])
+    prompt_session_attributes: dict[str, str] = field(default_factory=dict[str, str])
+    started_at: int | None = None
+    deadline_at: int | None = None
+    cancel_requested_at: int | None = None
+    finished_at: int | None = None
+    last_lap: int | None = None
+    stop_reason: str | None = None
+    error: RunError | None = None
+    totals: Totals | None = None
+    undelivered: bool = False
+    lost_starts: int = 0
+    lost_after: str = ""
+
+    @property
+    def key(self) -> RunKey:
+        return RunKey(self.tenant, self.conversation, self.turn)
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool call that a lap asks for. `refused` says why it never reaches a tool; the model is told that."""
+
+    name: str
+    arguments: str
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lap:
+    """One reply of the model. `id` names the invocation that wrote it; `session_attributes` are as of this lap."""
+
+    lap: int
+    id: str
+    at: int
+    model: str
+    text: str
+    calls: tuple[Call, ...]
+    usage: Usage
+    duration_ms: int
+    stop: str
+    cost_usd: Decimal | None = None
+    attempt: int = 0
+    reasoning: str | None = None
+    session_attributes: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def open_calls(self) -> tuple[int, ...]:
+        """Indices of the calls that need a result from a tool."""
+        return tuple(i for i, call in enumerate(self.calls) if call.refused is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """A reply that lost the race for its lap. Its tokens were billed, so they count."""
+
+    lap: int
+    id: str
+    at: int
+    model: str
+    usage: Usage
+    cost_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A call that may not be repeated is being made by invocation `marked_by`, until `until` (epoch ms) at most."""
+
+    lap: int
+    call: int
+    tool: str
+    marked_by: str
+    until: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a call came to. `content` is what the model is told."""
+
+    lap: int
+    call: int
+    tool: str
+    outcome: CallOutcome
+    content: str
+    at: int
+    duration_ms: int = 0
+    attempt: int = 0
+    session_attributes: dict[str, str] | None = None
+    prompt_session_attributes: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LateResult:
+    """A true result that came after its call was written down as `unknown`. Kept, never used by the loop."""
+
+    lap: int
+    call: int
+    content: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A run and everything written under it, in order."""
+
+    run: Run
+    laps: tuple[Lap, ...] = ()
+    results: dict[tuple[int, int], Result] = field(default_factory=dict[tuple[int, int], Result])
+    markers: dict[tuple[int, int], Marker] = field(default_factory=dict[tuple[int, int], Marker])
+    discarded: tuple[Discarded, ...] = ()
+
+    late: dict[tuple[int, int], LateResult] = field(default_factory=dict[tuple[int, int], LateResult])
+
+    @property
+    def last(self) -> Lap | None:
+        return self.laps[-1] if self.laps else None
+
+    @property
+    def unanswered(self) -> tuple[int, ...]:
+        """Indices of the last lap's calls that have no result yet; a marked one counts."""
+        if self.last is None:
+            return ()
+        return tuple(i for i in self.last.open_calls if (self.last.lap, i) not in self.results)
+
+    @property
+    def totals(self) -> Totals:
+        """Sums over the laps so far and every discarded reply."""
+        replies = (*self.laps, *self.discarded)
+        cost: Decimal | None = Decimal(0)
+        for reply in replies:
+            cost = None if cost is None or reply.cost_usd is None else cost + reply.cost_usd
+        usage = sum((reply.usage for reply in replies), Usage())
+        return Totals(len(self.laps), sum(len(lap.calls) for lap in self.laps), usage, cost)

@@ -1,0 +1,171 @@
+"""The composition root: environment in, collaborators out. The only module that chooses adapters.
+
+Each function is built once per Lambda environment. Clients that call models and tools make one attempt, because
+Step Functions alone retries. Tables and buckets are retried by botocore: every write to them is conditional.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+import uuid
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from .adapters.agents import DynamoAgents
+from .adapters.api_keys import ApiKeys
+from .adapters.contents import Contents
+from .adapters.lists import Lists
+from .adapters.records import Records
+from .adapters.sessions import DynamoSessions
+from .adapters.table import Table
+from .ending import EndCollaborators
+from .tool_call import ToolCollaborators
+from .turn import Collaborators
+
+if TYPE_CHECKING:
+    from .adapters.catalog import Catalog
+    from types_boto3_lambda import LambdaClient
+
+STORE = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=2, read_timeout=5)
+CONNECT_SECONDS = 5
+# A tool's Lambda answers within the tool's own timeout, or this much later its answer counts as lost.
+READ_MARGIN_SECONDS = 5
+
+
+def now() -> int:
+    """Epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def new_id() -> str:
+    return uuid.uuid4().hex
+
+
+def setting(name: str) -> str:
+    return os.environ[name]
+
+
+@cache
+def client(service: str, config: Config = STORE) -> Any:
+    return boto3.client(service, config=config)  # pyright: ignore
+
+
+@cache
+def tool_client(timeout_seconds: int) -> LambdaClient:
+    config = Config(
+        retries={"total_max_attempts": 1},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=timeout_seconds + READ_MARGIN_SECONDS,
+        tcp_keepalive=True,
+    )
+    return client("lambda", config)
+
+
+@cache
+def contents() -> Contents:
+    return Contents(client("s3"), setting("CONTENT_BUCKET"))
+
+
+@cache
+def records() -> Records:
+    return Records(contents(), retention_seconds=int(setting("RETENTION_DAYS")) * 86_400)
+
+
+@cache
+def sessions_table() -> Table:
+    return Table(client("dynamodb"), setting("SESSIONS_TABLE"))
+
+
+@cache
+def sessions() -> DynamoSessions:
+    return DynamoSessions(sessions_table(), records())
+
+
+@cache
+def lists() -> Lists:
+    return Lists(sessions_table(), records())
+
+
+@cache
+def agents() -> DynamoAgents:
+    return DynamoAgents(Table(client("dynamodb"), setting("AGENTS_TABLE")), contents())
+
+
+@cache
+def api_keys() -> ApiKeys:
+    return ApiKeys(client("dynamodb"), setting("AGENTS_TABLE"))
+
+
+@cache
+def executions() -> Any:
+    from .adapters.executions import StateMachines, StepFunctions
+
+    machines = StateMachines(
+        region=setting("AWS_REGION"),
+        account=setting("ACCOUNT_ID"),
+        partition=setting("PARTITION"),
+        durable=setting("DURABLE_LOOP"),
+        fast=setting("FAST_LOOP"),
+    )
+    return StepFunctions(client("stepfunctions"), machines)
+
+
+@cache
+def catalog() -> Catalog:
+    from .adapters.catalog import Catalog
+
+    return Catalog.packaged()
+
+
+@cache
+def turn() -> Collaborators:
+    """For InvokeModel."""
+    from .adapters.argument_check import check_arguments
+    from .adapters.models import ModelChooser, ModelSettings
+
+    settings = ModelSettings(setting("MODEL_SOURCE"), setting("MODEL_URL"), setting("MODEL_NAME"))
+    models = ModelChooser(settings, catalog(), model_key)
+    return Collaborators(sessions(), agents(), models, check_arguments, now, new_id)
+
+
+def model_key() -> str | None:
+    """The model server's key; None where the secret holds none."""
+    found = client("secretsmanager").get_secret_value(SecretId=setting("MODEL_KEY_SECRET"))
+    return found["SecretString"].strip() or None
+
+
+@cache
+def tools() -> ToolCollaborators:
+    """For RunTool."""
+    from .adapters.lambda_tools import LambdaTools
+
+    return ToolCollaborators(sessions(), agents(), LambdaTools(tool_client), now, new_id)
+
+
+@cache
+def endings() -> EndCollaborators:
+    """For FinishRun, the sweeper and cancel."""
+    from .adapters.event_bus import EventBus
+
+    bus = EventBus(client("events"), setting("EVENT_BUS"))
+    return EndCollaborators(sessions(), agents(), executions(), bus, now)
+
+
+def schema_buckets() -> frozenset[str]:
+    """The only buckets that OpenAPI documents are read from."""
+    return frozenset(name.strip() for name in setting("SCHEMA_BUCKETS").split(",") if name.strip())
+
+
+def patience_ms() -> int:
+    """How long a run may be silent before the sweeper takes its execution for lost."""
+    return int(setting("PATIENCE_SECONDS")) * 1000
+
+
+def wait(attempt: int) -> None:
+    """Full jitter, up to half a second, before a crowded session is tried again."""
+    time.sleep(random.uniform(0, min(0.5, 0.01 * 2**attempt)))  # noqa: S311
