@@ -20,12 +20,12 @@ app = APIGatewayRestResolver()
 
 
 def with_request_id(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:
-    response = next_middleware(app)
+    response: Response[Any] = next_middleware(app)
     response.headers["x-request-id"] = app.current_event.request_context.request_id
     return response
 
 
-app.use(middlewares=[with_request_id])
+app.use(middlewares=[with_request_id])  # pyright: ignore[reportUnknownMemberType]
 
 
 def caller() -> Caller:
@@ -45,7 +45,7 @@ def on_error(error: Exception) -> Response[str]:
     return Response(status, PROBLEM_JSON, json.dumps(document), headers=headers)
 
 
-@app.not_found
+@app.not_found  # pyright: ignore[reportUnknownMemberType, reportUntypedFunctionDecorator]
 def on_unknown_route(error: NotFoundError) -> Response[str]:
     return on_error(NotFound(f"no call {app.current_event.http_method} {app.current_event.path}"))
 

@@ -123,7 +123,11 @@ def test_a_session_goes_on_with_what_was_said(world: World):
     world.invoke_model(second)
 
     told = world.model.requests[1].messages
-    assert told == (UserMessage("my name is Ana"), AssistantMessage("hi Ana"), UserMessage("what is my name?"))
+    assert told == (
+        UserMessage("my name is Ana"),
+        AssistantMessage("hi Ana"),
+        UserMessage("what is my name?"),
+    )
     assert second.session_attributes == {"tier": "gold"}
 
 
@@ -239,7 +243,11 @@ def test_a_bus_that_is_down_leaves_the_ending_to_be_delivered_later(world: World
 @pytest.mark.parametrize("steps", range(6))
 def test_whatever_ended_the_run_the_next_turn_has_a_history_that_is_whole(world: World, steps: int):
     world.apply(agent(tool(), tool("pay", idempotent=False)))
-    script = [reply("let me see", calls=[CALL, ("pay", {"id": "1"}), ("nope", {})]), reply(calls=[CALL]), reply("done")]
+    script = [
+        reply("let me see", calls=[CALL, ("pay", {"id": "1"}), ("nope", {})]),
+        reply(calls=[CALL]),
+        reply("done"),
+    ]
     world.model = ScriptedModel([*script[: 1 if steps < 4 else 2], reply("next")])
     run = world.ask("one")
     acts = [
@@ -318,7 +326,9 @@ def test_cancelling_what_has_ended_changes_nothing(world: World):
 def test_a_session_that_vanished_does_not_keep_its_run_from_ending(world: World):
     first = world.ask("one")
     second = world.ask("two", when_busy="enqueue")
-    world.client.delete_item(TableName="sessions", Key={"pk": {"S": "SESSION#acme#s1"}, "sk": {"S": "SESSION"}})
+    world.client.delete_item(
+        TableName="sessions", Key={"pk": {"S": "SESSION#acme#s1"}, "sk": {"S": "SESSION"}}
+    )
 
     world.finish(first)
 

@@ -171,7 +171,9 @@ def test_an_answer_whose_write_lost_its_response_is_no_late_result(world: World,
 
 
 @pytest.mark.parametrize("error", [ToolThrottled("slow down"), ToolUnavailable("no connection")])
-def test_a_call_that_surely_did_not_run_is_unmarked_and_tried_again(world: World, paying: Run, error: Exception):
+def test_a_call_that_surely_did_not_run_is_unmarked_and_tried_again(
+    world: World, paying: Run, error: Exception
+):
     world.tools.answers["pay"] = error
     with pytest.raises(type(error)):
         world.run_tool(paying)

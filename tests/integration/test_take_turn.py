@@ -311,7 +311,11 @@ def test_session_attributes_of_parallel_tools_are_merged_in_call_order(world: Wo
 
     world.tools.answers["look_up"] = remember
     world.model = ScriptedModel(
-        [reply(calls=[("look_up", {"id": "a"}), ("look_up", {"id": "b"})]), reply(calls=[LOOK_UP]), reply("done")]
+        [
+            reply(calls=[("look_up", {"id": "a"}), ("look_up", {"id": "b"})]),
+            reply(calls=[LOOK_UP]),
+            reply("done"),
+        ]
     )
     run = world.ask(session_attributes={"last": "-", "kept": "1"})
     world.invoke_model(run)

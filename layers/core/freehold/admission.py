@@ -7,7 +7,7 @@ from typing import Any
 from .adapters.api_keys import ApiKeys
 
 
-class Unauthorized(Exception):  # noqa: N818
+class Unauthorized(Exception):
     """API Gateway answers 401 when an authorizer raises exactly this message."""
 
     def __init__(self) -> None:

@@ -167,7 +167,9 @@ def start_run(run: Run, sessions: Sessions, executions: Executions, *, now: int)
     return run
 
 
-def continue_run(key: RunKey, execution: int, sessions: Sessions, executions: Executions, *, now: int) -> None:
+def continue_run(
+    key: RunKey, execution: int, sessions: Sessions, executions: Executions, *, now: int
+) -> None:
     """Hand the run from execution n to n+1. A repeat starts n+1 again, which is harmless."""
     run = sessions.run(key)
     if run is None or run.status != "RUNNING":

@@ -85,7 +85,11 @@ def _limit_reached(history: History, agent: Agent, *, now: int) -> str | None:
         return "maxLaps"
     if limits.max_tokens is not None and totals.usage.total >= limits.max_tokens:
         return "maxTokens"
-    if limits.max_cost_usd is not None and totals.cost_usd is not None and totals.cost_usd >= limits.max_cost_usd:
+    if (
+        limits.max_cost_usd is not None
+        and totals.cost_usd is not None
+        and totals.cost_usd >= limits.max_cost_usd
+    ):
         return "maxCostUsd"
     if _repeats(history) >= limits.same_call_repeats:
         return "sameCallRepeats"

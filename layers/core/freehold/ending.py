@@ -43,11 +43,11 @@ class Ending:
 def _message(cause: str) -> str:
     """The sentence in a Lambda error; the stack trace beside it belongs in the logs."""
     try:
-        told = json.loads(cause)
-    except ValueError:
-        return cause[:LONGEST_MESSAGE]
-    message = told.get("errorMessage") if isinstance(told, dict) else None  # pyright: ignore
-    return str(message or cause)[:LONGEST_MESSAGE]
+        told: Any = json.loads(cause)
+        message = told["errorMessage"]
+    except (ValueError, TypeError, KeyError):
+        message = cause
+    return str(message)[:LONGEST_MESSAGE]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ def handler(function: Handler) -> Handler:
     """Log with the run's id on every line, flush metrics, trace the invocation. Events are never logged."""
 
     def with_run(event: dict[str, Any], context: LambdaContext) -> Any:
-        run = event.get("run") or {}
-        if "id" in run:
+        run: Any = event.get("run")
+        if run:
             logger.append_keys(run_id=run["id"], tenant=run["tenant"], execution=run["execution"])
             tracer.put_annotation("run_id", run["id"])
         try:

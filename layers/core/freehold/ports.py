@@ -154,7 +154,9 @@ class Sessions(Protocol):
         """End `run` in one transaction with all that hangs on it. Raises `StaleWrite`."""
         ...
 
-    def activate(self, run: Run, *, before: Run, session: Session | None, session_before: Session | None) -> None:
+    def activate(
+        self, run: Run, *, before: Run, session: Session | None, session_before: Session | None
+    ) -> None:
         """Make a QUEUED run the active one. Raises `StaleWrite`."""
         ...
 

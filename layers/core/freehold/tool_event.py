@@ -105,15 +105,16 @@ def _function_body(response: dict[str, Any]) -> tuple[bool, str]:
 
 
 def _first_body(contents: dict[str, Any], preferred: str) -> str:
-    content = contents.get(preferred) or next(iter(contents.values()), {})
-    body = _object(content, "response body").get("body", "")
-    return _text(body)
+    content: Any = contents.get(preferred, next(iter(contents.values()), {"body": ""}))
+    return _text(_object(content, "response body").get("body", ""))
 
 
 def _object(value: object, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         shown = json.dumps(value, default=str)[:200]
-        raise ToolFailed(f"the tool's Lambda gave no Bedrock Agents answer: {where} is {shown}, not an object")
+        raise ToolFailed(
+            f"the tool's Lambda gave no Bedrock Agents answer: {where} is {shown}, not an object"
+        )
     return cast(dict[str, Any], value)
 
 

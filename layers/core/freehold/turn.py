@@ -84,7 +84,9 @@ def _give_up(history: History, invocation: Invocation, using: Collaborators) -> 
     last = history.last
     if last is None or not invocation.failed:
         return history
-    unmarked = [i for i in invocation.failed if i in history.unanswered and (last.lap, i) not in history.markers]
+    unmarked = [
+        i for i in invocation.failed if i in history.unanswered and (last.lap, i) not in history.markers
+    ]
     for i in unmarked:
         result = Result(last.lap, i, last.calls[i].name, "error", GIVEN_UP, using.now())
         using.sessions.add_result(invocation.key, result)

@@ -28,8 +28,9 @@ from .tool_call import ToolCollaborators
 from .turn import Collaborators
 
 if TYPE_CHECKING:
-    from .adapters.catalog import Catalog
     from types_boto3_lambda import LambdaClient
+
+    from .adapters.catalog import Catalog
 
 STORE = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=2, read_timeout=5)
 CONNECT_SECONDS = 5

@@ -67,7 +67,12 @@ class DynamoAgents:
     def _freeze(self, tenant: str, agent: Agent) -> str:
         text = msgspec.json.encode(agent, order="deterministic").decode()
         digest = hashlib.sha256(text.encode()).hexdigest()[:32]
-        where = {"pk": keys.agent(tenant, agent.name), "sk": f"SNAPSHOT#{digest}", "schema": 1, "kind": "snapshot"}
+        where = {
+            "pk": keys.agent(tenant, agent.name),
+            "sk": f"SNAPSHOT#{digest}",
+            "schema": 1,
+            "kind": "snapshot",
+        }
         self._table.put_or_get(where | self._contents.put(_folder(tenant, agent.name), text))
         return digest
 
@@ -83,7 +88,9 @@ class DynamoAgents:
             rev, latest = (there["rev"], there["latest_version"]) if there else (0, 0)
             draft = Draft(agent.name, digest, source, warnings, now, latest, rev + 1)
             try:
-                self._put_draft(tenant, draft, description=agent.description, model=agent.model.model, before=there)
+                self._put_draft(
+                    tenant, draft, description=agent.description, model=agent.model.model, before=there
+                )
             except StaleWrite:
                 continue
             return draft
@@ -128,7 +135,9 @@ class DynamoAgents:
     def _draft_item(self, tenant: str, name: str) -> Item | None:
         return self._table.get({"pk": keys.agents_of(tenant), "sk": keys.quoted(name)})
 
-    def _put_draft(self, tenant: str, draft: Draft, *, description: str, model: str, before: Item | None) -> None:
+    def _put_draft(
+        self, tenant: str, draft: Draft, *, description: str, model: str, before: Item | None
+    ) -> None:
         told = json.dumps({"source": draft.source, "warnings": draft.warnings}, ensure_ascii=False)
         item = {
             "pk": keys.agents_of(tenant),
@@ -197,7 +206,13 @@ class DynamoAgents:
         self.draft(tenant, name)
         found, _ = self.version(tenant, name, version)
         where = {"pk": keys.agent(tenant, name), "sk": f"ALIAS#{keys.quoted(alias)}"}
-        item = where | {"schema": 1, "kind": "alias", "alias": alias, "version": found.version, "updated_at": now}
+        item = where | {
+            "schema": 1,
+            "kind": "alias",
+            "alias": alias,
+            "version": found.version,
+            "updated_at": now,
+        }
         # The last writer wins here on purpose; the condition only keeps what else lies under the key.
         self._table.put(item, condition=f"{NEW} OR kind = :kind", values={":kind": "alias"})
 

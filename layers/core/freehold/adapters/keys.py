@@ -51,7 +51,10 @@ def lap(key: RunKey, number: int) -> Key:
 
 
 def discarded(key: RunKey, number: int, reply_id: str) -> Key:
-    return {"pk": conversation(key), "sk": f"{turn(key.turn)}#LAP#{number:04d}#0#DISCARDED#{quoted(reply_id)}"}
+    return {
+        "pk": conversation(key),
+        "sk": f"{turn(key.turn)}#LAP#{number:04d}#0#DISCARDED#{quoted(reply_id)}",
+    }
 
 
 def call(key: RunKey, number: int, index: int) -> Key:

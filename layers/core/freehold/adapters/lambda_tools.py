@@ -19,26 +19,30 @@ from ..errors import OutcomeUnknown, ToolFailed, ToolThrottled, ToolUnavailable
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
-THROTTLED = frozenset((
-    "TooManyRequestsException",
-    "EC2ThrottledException",
-    "ENILimitReachedException",
-    "SubnetIPAddressLimitReachedException",
-    "ResourceNotReadyException",
-    "ResourceConflictException",
-))
+THROTTLED = frozenset(
+    (
+        "TooManyRequestsException",
+        "EC2ThrottledException",
+        "ENILimitReachedException",
+        "SubnetIPAddressLimitReachedException",
+        "ResourceNotReadyException",
+        "ResourceConflictException",
+    )
+)
 # Lambda refuses these before the function runs, today and tomorrow.
-REFUSED = frozenset((
-    "ResourceNotFoundException",
-    "AccessDeniedException",
-    "InvalidParameterValueException",
-    "RequestTooLargeException",
-    "InvalidRequestContentException",
-    "KMSAccessDeniedException",
-    "KMSDisabledException",
-    "InvalidRuntimeException",
-    "ValidationException",
-))
+REFUSED = frozenset(
+    (
+        "ResourceNotFoundException",
+        "AccessDeniedException",
+        "InvalidParameterValueException",
+        "RequestTooLargeException",
+        "InvalidRequestContentException",
+        "KMSAccessDeniedException",
+        "KMSDisabledException",
+        "InvalidRuntimeException",
+        "ValidationException",
+    )
+)
 
 
 class LambdaTools:
@@ -79,10 +83,10 @@ def _named(error: ClientError, arn: str) -> Exception:
 def _function_error(payload: bytes) -> Exception:
     """The function ran and raised. A time-out is the one error that leaves open how far it came."""
     try:
-        told = json.loads(payload)
-    except ValueError:
-        told = {}
-    kind, message = str(told.get("errorType", "")), str(told.get("errorMessage", "no message"))
+        told: Any = json.loads(payload)
+        kind, message = str(told.get("errorType", "")), str(told.get("errorMessage", "no message"))
+    except (ValueError, AttributeError):
+        kind, message = "", payload[:200].decode(errors="replace")
     if "Task timed out" in message or kind in ("Sandbox.Timedout", "Runtime.ExitError", ""):
         return OutcomeUnknown(f"the tool's Lambda did not finish: {kind} {message}"[:500])
     return ToolFailed(f"the tool's Lambda raised {kind}: {message}"[:2000])

@@ -49,7 +49,9 @@ class ModelChooser:
             name = self._settings.name or (entry.id if entry else choice.model)
             # Who serves it sets the price, and the server's is not known.
             return self._openai_compatible(), ModelEntry(name, api, entry.window if entry else None)
-        raise ModelRejected(f"model {choice.model} needs the API {api or '(unknown)'}, which this release lacks")
+        raise ModelRejected(
+            f"model {choice.model} needs the API {api or '(unknown)'}, which this release lacks"
+        )
 
     def _openai_compatible(self) -> OpenAICompatible:
         if not self._settings.url:

@@ -39,7 +39,9 @@ CONTENT: dict[str, tuple[str, ...]] = {
     "late": ("content",),
 }
 # What the table adds to a record and the record does not know.
-TABLE_ONLY = frozenset(("pk", "sk", "schema", "kind", "body", "body_ref", "expires_at", "open_shard", "runs_of", "listed_at"))
+TABLE_ONLY = frozenset(
+    ("pk", "sk", "schema", "kind", "body", "body_ref", "expires_at", "open_shard", "runs_of", "listed_at")
+)
 
 
 class Records:

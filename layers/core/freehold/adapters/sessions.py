@@ -94,7 +94,11 @@ class DynamoSessions:
         if idempotency:
             key, digest = idempotency
             used = keys.idempotency(run.tenant, key) | {"run_id": run.key.run_id, "request_digest": digest}
-            expires = {"expires_at": run.created_at // 1000 + IDEMPOTENCY_SECONDS, "schema": 1, "kind": "idempotency"}
+            expires = {
+                "expires_at": run.created_at // 1000 + IDEMPOTENCY_SECONDS,
+                "schema": 1,
+                "kind": "idempotency",
+            }
             puts.append((used | expires, NEW, None))
         self._table.transact(puts)
 
@@ -176,7 +180,9 @@ class DynamoSessions:
             puts.append((self._call_item(run.key, result), *_marked(marker)))
         self._table.transact(puts)
 
-    def activate(self, run: Run, *, before: Run, session: Session | None, session_before: Session | None) -> None:
+    def activate(
+        self, run: Run, *, before: Run, session: Session | None, session_before: Session | None
+    ) -> None:
         puts: list[Put] = [(self._run_item(run), *_unchanged(before))]
         if session:
             puts.append((self._session_item(session), *_unchanged_session(session_before)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
@@ -41,13 +41,16 @@ def _whole(value: Any) -> Any:
 
 
 @contextmanager
-def named_errors(what: str) -> Iterator[None]:
+def named_errors(what: str) -> Generator[None]:
     """Turn AWS's errors into `StaleWrite` (a condition failed) or `StoreUnavailable` (anything else)."""
     try:
         yield
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
-        reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])} - {"None", None}
+        reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])} - {
+            "None",
+            None,
+        }
         if code in ("ConditionalCheckFailedException", "TransactionConflictException") or (
             reasons and reasons <= LOST_THE_RACE
         ):
@@ -118,9 +121,7 @@ class Table:
             ExpressionAttributeValues=to_wire({":value": value}),
         )
 
-    def page(
-        self, pk: str, *, prefix: str, limit: int, after: str | None
-    ) -> tuple[list[Item], str | None]:
+    def page(self, pk: str, *, prefix: str, limit: int, after: str | None) -> tuple[list[Item], str | None]:
         """One page in key order, and the sort key after which the next one begins."""
         query: dict[str, Any] = {"ExclusiveStartKey": to_wire({"pk": pk, "sk": after})} if after else {}
         with named_errors(f"read {pk}"):
@@ -163,7 +164,9 @@ class Table:
                     return
                 query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
-    def put(self, item: Mapping[str, Any], *, condition: str, values: Mapping[str, Any] | None = None) -> None:
+    def put(
+        self, item: Mapping[str, Any], *, condition: str, values: Mapping[str, Any] | None = None
+    ) -> None:
         """Raises `StaleWrite` where `condition` does not hold."""
         with named_errors(f"write {item['pk']} {item['sk']}"):
             self.client.put_item(**self._put(item, condition, values))
@@ -198,7 +201,9 @@ class Table:
         """All of `(item, condition, values)` or none. Raises `StaleWrite`."""
         with named_errors(f"transaction on {puts[0][0]['pk']}"):
             self.client.transact_write_items(
-                TransactItems=[{"Put": self._put(item, condition, values)} for item, condition, values in puts]
+                TransactItems=[
+                    {"Put": self._put(item, condition, values)} for item, condition, values in puts
+                ]
             )
 
     def _put(self, item: Mapping[str, Any], condition: str, values: Mapping[str, Any] | None) -> Any:

@@ -96,4 +96,3 @@ def aliases(caller: Caller, name: str) -> Json:
 def alias(caller: Caller, name: str, alias_name: str) -> Json:
     version = wiring.agents().alias(caller.needs("read").tenant, name, alias_name)
     return shapes.alias_shape(alias_name, version)
-

@@ -18,7 +18,9 @@ SessionId = Annotated[str, Field(pattern=r"^[0-9a-zA-Z._:-]{1,100}$")]
 ALIAS = r"^[0-9a-zA-Z_-]{1,100}$"
 AliasName = Annotated[str, Field(pattern=ALIAS)]
 MAX_KEY = 255
-Attributes = dict[Annotated[str, Field(min_length=1, max_length=256)], Annotated[str, Field(max_length=16_384)]]
+Attributes = dict[
+    Annotated[str, Field(min_length=1, max_length=256)], Annotated[str, Field(max_length=16_384)]
+]
 Scope = Literal["run", "read", "approve", "admin", "gateway"]
 Status = Literal["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "STOPPED"]
 

@@ -117,8 +117,7 @@ def items(caller: Caller, session_id: str, query: dict[str, str] | None) -> Json
         key = RunKey(session.tenant, session.conversation, 0)
     page = wiring.lists().items(key, one_run=bool(asked.runId), limit=asked.limit, token=asked.nextToken)
     told = (
-        shapes.item_shape(RunKey(key.tenant, key.conversation, turn), record)
-        for turn, record in page.records
+        shapes.item_shape(RunKey(key.tenant, key.conversation, turn), record) for turn, record in page.records
     )
     return _page({"items": [item for item in told if item is not None]}, page.token)
 

@@ -1,0 +1,59 @@
+"""AWS directly, for what the HTTP API cannot do: stack outputs, the first key, a model's key."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from freehold.adapters.api_keys import SCOPES, ApiKeys
+
+from .settings import WrongUse
+
+LOCAL_TENANT = "local"
+
+
+class AwsAccount:
+    """The account that `environment` (AWS_* settings) leads to; empty means the user's own configuration."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        session: Any = boto3.Session(
+            aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
+            aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
+            aws_session_token=environment.get("AWS_SESSION_TOKEN"),
+            region_name=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION"),
+        )
+        endpoint = environment.get("AWS_ENDPOINT_URL")
+        # A company's proxy cannot reach this machine.
+        config = Config(proxies={}) if endpoint else None
+        self._client = partial(session.client, endpoint_url=endpoint, config=config)
+
+    def outputs(self, stack_name: str) -> dict[str, str]:
+        """The outputs of a CloudFormation stack by key."""
+        client = self._client("cloudformation")
+        try:
+            stack = client.describe_stacks(StackName=stack_name)["Stacks"][0]
+        except (ClientError, BotoCoreError) as error:
+            raise WrongUse(f"cannot read the stack {stack_name!r}: {error}") from error
+        return {
+            output["OutputKey"]: output["OutputValue"]
+            for output in stack.get("Outputs", [])
+            if "OutputKey" in output and "OutputValue" in output
+        }
+
+    def make_key(self, table: str, name: str) -> str:
+        """The text of a new key with every scope."""
+        client = self._client("dynamodb")
+        made = ApiKeys(client, table).create(
+            tenant=LOCAL_TENANT, name=name, scopes=SCOPES, now=int(time.time())
+        )
+        return made.text
+
+    def put_secret(self, secret: str, text: str) -> None:
+        client = self._client("secretsmanager")
+        client.put_secret_value(SecretId=secret, SecretString=text)

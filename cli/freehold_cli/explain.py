@@ -1,0 +1,101 @@
+"""Errors as a person reads them: what, where, what is allowed. And the exit code of each.
+
+0 done   1 the run failed, stopped or was cancelled   2 wrong use or invalid input   3 no stack can be reached
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.text import Text
+
+from freehold.errors import FreeholdError, Invalid
+from freehold_client import (
+    FreeholdApiError,
+    FreeholdClientError,
+    NotFound,
+    ServerError,
+    SessionBusy,
+    Unauthorized,
+    Unreachable,
+)
+
+from .local.failures import DeploymentFailed, LocalStackError, PortTaken, TemplateInvalid
+from .printable import one_line, printable
+from .screen import Screen
+from .settings import Down, WrongUse
+
+RUN_FAILED, WRONG_USE, UNREACHABLE = 1, 2, 3
+EXPECTED = (FreeholdClientError, FreeholdError, LocalStackError, WrongUse, Down)
+OURS_TO_MEND = (DeploymentFailed, PortTaken, TemplateInvalid)
+
+
+def explain(error: Exception, screen: Screen) -> int:
+    """Print an `EXPECTED` error and return the exit code that it means."""
+    code = _code(error)
+    screen.err.print(Text.assemble(("error: ", "bold red"), _what(error)))
+    for path, message in _problems(error):
+        line = Text("  ").append(one_line(path), "bold").append(": " if path else "")
+        screen.err.print(line.append(printable(message)))
+    hint = _hint(error)
+    if hint:
+        screen.err.print(Text(printable(hint), "dim"))
+    if screen.json:
+        screen.write_json(_wire(error, code))
+    return code
+
+
+def _code(error: Exception) -> int:
+    if isinstance(error, LocalStackError):
+        return WRONG_USE if isinstance(error, OURS_TO_MEND) else UNREACHABLE
+    return UNREACHABLE if isinstance(error, Unreachable | ServerError | Down) else WRONG_USE
+
+
+def _what(error: Exception) -> str:
+    if isinstance(error, FreeholdApiError):
+        return one_line(error.detail or error.title)
+    if isinstance(error, Invalid):
+        return "this breaks the contract; nothing was stored"
+    return printable(str(error))
+
+
+def _problems(error: Exception) -> Iterable[tuple[str, str]]:
+    if not isinstance(error, FreeholdApiError | Invalid):
+        return []
+    return [(problem.path, problem.message) for problem in error.problems]
+
+
+def _hint(error: Exception) -> str:
+    match error:
+        case WrongUse() | Down():
+            return error.hint
+        case Unreachable():
+            return "Is it running? `freehold status` tells, `freehold up` starts the local stack."
+        case Unauthorized(status=401):
+            return "The key was not accepted. Set FREEHOLD_KEY; for the local stack `freehold up` makes one."
+        case Unauthorized():
+            return (
+                "The key was not accepted, or lacks the scope for this. `freehold keys create` makes others."
+            )
+        case SessionBusy(run_id=run_id):
+            return f"`freehold show {run_id}` tells what it is doing, `freehold cancel {run_id}` ends it."
+        case NotFound():
+            return "`freehold agents` and `freehold runs` list what there is."
+        case ServerError(request_id=str(request_id)):
+            return f"The stack failed on its side (request {request_id})."
+        case _:
+            return ""
+
+
+def _wire(error: Exception, code: int) -> dict[str, object]:
+    """The problem as the API tells it, or one of our own making in the same shape."""
+    if isinstance(error, FreeholdApiError):
+        return dict(error.wire)
+    problems = [{"path": path, "message": message} for path, message in _problems(error)]
+    told: dict[str, object] = {
+        "type": type(error).__name__,
+        "title": type(error).__name__,
+        "detail": str(error),
+        "exitCode": code,
+    }
+    return {**told, "problems": problems} if problems else told

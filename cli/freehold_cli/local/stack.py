@@ -1,0 +1,243 @@
+"""The local stack: its processes, its state and its deployments."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+
+from freehold_cli.local import processes
+from freehold_cli.local.deployment import deploy
+from freehold_cli.local.endpoint import AwsEndpoint
+from freehold_cli.local.failures import LocalStackError, PortTaken
+from freehold_cli.local.home import Home
+from freehold_cli.local.processes import OwnProcess
+from freehold_cli.local.watching import lifeline
+
+STACK = "freehold"
+FIRST_PORT = 8080
+_PORTS_TRIED = 20
+_START_SECONDS = 40.0
+_STOP_SECONDS = 20.0
+_OK = 200
+# What the stack's processes see of the caller's environment: no credentials, no settings of other tools.
+_PASSED_ON = (
+    *("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TZ"),
+    *("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"),
+    *("REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StackInfo:
+    """A running local stack. `instance` marks its processes in a process list."""
+
+    url: str
+    aws_endpoint: str
+    outputs: dict[str, str]
+    aws_pid: int
+    front_door_pid: int
+    instance: str
+
+    @property
+    def processes(self) -> tuple[OwnProcess, OwnProcess]:
+        """Front door and local AWS, in the order in which they are to end."""
+        return OwnProcess(self.front_door_pid, self.instance), OwnProcess(self.aws_pid, self.instance)
+
+    def lives(self) -> bool:
+        """Whether both processes run, answering or not."""
+        return all(process.lives() for process in self.processes)
+
+
+class LocalStack:
+    """One stack for each `home` folder, which holds all that it writes. `root` has the product's template."""
+
+    def __init__(self, home: Path, root: Path) -> None:
+        self._home = Home(home)
+        self._root = root.resolve()
+
+    def running(self) -> StackInfo | None:
+        """The stack that runs from this home, if both of its processes are ours, live and answer."""
+        info = self._recorded()
+        answers = info is not None and info.lives() and _front_door_answers(info) and _aws_answers(info)
+        return info if answers else None
+
+    def start(
+        self,
+        *,
+        parameters: Mapping[str, str],
+        progress: Callable[[str], None],
+        port: int | None = None,
+        detached: bool = False,
+    ) -> StackInfo:
+        """Start what does not run, deploy the product, and return when it answers.
+
+        A port that is asked for is used or refused; otherwise it is 8080 or the next free one. Unless
+        `detached`, the processes end with this one, even if it is killed. What this call started ends if it
+        fails.
+        """
+        self._home.make()
+        with self._home.locked():
+            before = self._recorded()
+            if before is not None and before.lives():
+                if port is not None and not before.url.endswith(f":{port}"):
+                    raise LocalStackError(f"the stack runs at {before.url} already; `freehold down` stops it")
+                return self._with_product(before, parameters, progress)
+            self._end_what_is_left()
+            try:
+                info = self._start_processes(port, progress, detached=detached)
+                return self._with_product(info, parameters, progress)
+            except BaseException:
+                self._end_what_is_left()
+                raise
+
+    def stop(self) -> bool:
+        """End the processes that `start` started and let them save their state. False if none ran."""
+        if not self._home.exists():
+            return False
+        with self._home.locked():
+            return self._end_what_is_left()
+
+    def deploy(
+        self, directory: Path, stack_name: str, parameters: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """Deploy another folder's `template.yaml` beside the product and return the stack's outputs."""
+        if self.running() is None:
+            raise LocalStackError("the local stack does not run; `freehold up` starts it")
+        return self._deploy(directory, stack_name, parameters or {})
+
+    @property
+    def aws(self) -> AwsEndpoint:
+        """Where this stack's AWS answers while it runs: clients and environment variables."""
+        port = self._home.known_port()
+        if port is None:
+            raise LocalStackError(f"no stack was ever started in {self._home.path}; `freehold up` starts one")
+        return AwsEndpoint(f"http://127.0.0.1:{port}")
+
+    def _start_processes(
+        self, port: int | None, progress: Callable[[str], None], *, detached: bool
+    ) -> StackInfo:
+        front_port, aws_port = _front_port(port), self._home.choose_port()
+        url, aws_url = f"http://127.0.0.1:{front_port}", f"http://127.0.0.1:{aws_port}"
+        instance = f"freehold-{secrets.token_hex(8)}"
+        with lifeline(detached=detached) as pipe:
+            progress("starting the local AWS")
+            aws = self._start_aws(aws_url, aws_port, instance, pipe)
+            # Recorded at once, so that what follows may fail.
+            self._record(StackInfo(url, aws_url, {}, aws.pid, aws.pid, instance))
+            progress(f"starting the front door on {url}")
+            door = processes.start(
+                "freehold_cli.local.front_door",
+                ("--port", str(front_port), "--aws", aws_url, "--outputs", str(self._home.outputs(STACK))),
+                instance,
+                environment=_environment(),
+                log=self._home.log("front-door"),
+                end_with=pipe,
+            )
+        info = StackInfo(url, aws_url, {}, aws.pid, door.pid, instance)
+        self._record(info)
+        return info
+
+    def _start_aws(self, url: str, port: int, instance: str, pipe: int | None) -> OwnProcess:
+        temporary = self._home.empty_temporary()
+        environment = {
+            **_environment(),
+            **AwsEndpoint(url).environment(),
+            "GATEWAY_PORT": str(port),
+            "TMPDIR": str(temporary),
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(self._home.state / "services"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(self._home.state / "s3"),
+            "FREEHOLD_LAYER_CACHE": str(self._home.build / "layers"),
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            # Containers are none of its business: at start it removes those that it takes for its own.
+            "DOCKER_HOST": f"unix://{temporary}/no-docker.sock",
+        }
+        return processes.start(
+            "freehold_cli.local.ministack_server",
+            (),
+            instance,
+            environment=environment,
+            log=self._home.log("aws"),
+            end_with=pipe,
+        )
+
+    def _with_product(
+        self, info: StackInfo, parameters: Mapping[str, str], progress: Callable[[str], None]
+    ) -> StackInfo:
+        door, aws = info.processes
+        for process, answers, log in (
+            (aws, _aws_answers, self._home.log("aws")),
+            (door, _front_door_answers, self._home.log("front-door")),
+        ):
+            processes.await_answer(process, partial(answers, info), log, _START_SECONDS)
+        progress("deploying Freehold")
+        deployed = replace(info, outputs=self._deploy(self._root, STACK, parameters))
+        self._record(deployed)
+        return deployed
+
+    def _deploy(self, directory: Path, stack_name: str, parameters: Mapping[str, str]) -> dict[str, str]:
+        template = directory / "template.yaml"
+        outputs = deploy(template, stack_name, self.aws, parameters, self._home.build)
+        self._home.write(self._home.outputs(stack_name), outputs)
+        return outputs
+
+    def _record(self, info: StackInfo) -> None:
+        self._home.write(self._home.path / "stack.json", asdict(info))
+
+    def _recorded(self) -> StackInfo | None:
+        try:
+            return StackInfo(**json.loads((self._home.path / "stack.json").read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def _end_what_is_left(self) -> bool:
+        info = self._recorded()
+        if info is None:
+            return False
+        ended = [process.end(_STOP_SECONDS) for process in info.processes]
+        (self._home.path / "stack.json").unlink()
+        return any(ended)
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    here = "127.0.0.1,localhost"
+    return {**kept, "NO_PROXY": here, "no_proxy": here, "PYTHONUNBUFFERED": "1"}
+
+
+def _front_port(asked: int | None) -> int:
+    if asked is not None:
+        if not processes.port_is_free(asked):
+            raise PortTaken(f"another program listens on 127.0.0.1:{asked}; end it or choose another port")
+        return asked
+    last = FIRST_PORT + _PORTS_TRIED - 1
+    for port in range(FIRST_PORT, last + 1):
+        if processes.port_is_free(port):
+            return port
+    raise PortTaken(f"the ports {FIRST_PORT} to {last} of 127.0.0.1 are all taken; choose one that is free")
+
+
+def _aws_answers(info: StackInfo) -> bool:
+    return _get(f"{info.aws_endpoint}/_ministack/health") is not None
+
+
+def _front_door_answers(info: StackInfo) -> bool:
+    return (_get(f"{info.url}/healthz") or {}).get("instance") == info.instance
+
+
+def _get(url: str) -> dict[str, Any] | None:
+    try:
+        answer = httpx.get(url, timeout=5.0, trust_env=False)
+        return cast("dict[str, Any]", answer.json()) if answer.status_code == _OK else None
+    except (httpx.HTTPError, ValueError):
+        return None

@@ -1,0 +1,134 @@
+"""Runs: ask, chat, runs, show, cancel."""
+
+from __future__ import annotations
+
+import sys
+from itertools import islice
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from . import tables
+from .explain import RUN_FAILED
+from .screen import AsJson, Screen
+from .talking import Conversation
+from .talking import chat as chat_with
+from .timeline import Timeline, heading, outcome
+from .world import world_of
+
+AgentName = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name.", show_default=False)]
+Session = Annotated[
+    str | None, typer.Option("--session", metavar="ID", help="Go on in this session. Default: a new one.")
+]
+Alias = Annotated[str | None, typer.Option(metavar="NAME", help="Which version answers. Default: the draft.")]
+
+
+def ask(
+    ctx: typer.Context,
+    agent: AgentName,
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="The message; `-` reads it from standard input.")
+    ],
+    session: Session = None,
+    alias: Alias = None,
+    stream: Annotated[
+        bool, typer.Option("--stream/--no-stream", help="Each step, or the answer alone.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Ask an agent something.
+
+    Prints each step as it happens: replies, tool calls, results, tokens, cost, time. Ctrl-C cancels the run.
+    The exit code is 0 when it completed, 1 when it failed, was stopped by a limit or was cancelled.
+
+    Example: freehold ask customer-support-agent "Where is order 1042?"
+    """
+    screen = Screen(json=as_json)
+    message = sys.stdin.read() if text == "-" else text
+    with world_of(ctx).client() as client:
+        talk = Conversation(client, screen, agent, session_id=session, alias=alias, steps=stream)
+        run = talk.say(message)
+    if run.status != "COMPLETED":
+        raise typer.Exit(RUN_FAILED)
+
+
+def chat(
+    ctx: typer.Context,
+    agent: AgentName,
+    session: Session = None,
+    alias: Alias = None,
+    as_json: AsJson = False,
+) -> None:
+    """Talk with an agent in one session until Ctrl-D or `exit`.
+
+    Messages may also come from a pipe, one a line. With --json each answer is a JSON document of its own.
+
+    Example: freehold chat customer-support-agent
+    """
+    world, screen = world_of(ctx), Screen(json=as_json)
+    with world.client() as client:
+        code = chat_with(world, screen, Conversation(client, screen, agent, session_id=session, alias=alias))
+    raise typer.Exit(code)
+
+
+def runs(
+    ctx: typer.Context,
+    session: Annotated[str | None, typer.Option(metavar="ID", help="Only of this session.")] = None,
+    agent: Annotated[str | None, typer.Option(metavar="NAME", help="Only of this agent.")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STATUS", help="Only QUEUED, RUNNING, COMPLETED, FAILED, CANCELLED or STOPPED ones."
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, newest first.
+
+    Example: freehold runs --agent customer-support-agent --status FAILED
+    """
+    screen = Screen(json=as_json)
+    wanted = status.upper() if status else None
+    with world_of(ctx).client() as client, screen.progress("reading the runs"):
+        found = list(islice(client.runs.list(session_id=session, agent=agent, status=wanted), limit))
+    screen.answer({"runs": [run.wire for run in found]}, tables.runs(found))
+
+
+def show(
+    ctx: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `freehold runs` lists it.")],
+    full: Annotated[bool, typer.Option("--full", help="Print long arguments and results whole.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show a run step by step.
+
+    When, how long, tokens and cost of each; tool calls with arguments and results.
+
+    Example: freehold show 01JZK3V9F0Q4T8-1 --full
+    """
+    screen = Screen(json=as_json)
+    with world_of(ctx).client() as client, screen.progress("reading the run"):
+        found = client.runs.get(run)
+        items = list(client.sessions.items(found.session_id, run_id=found.run_id))
+    timeline = Timeline(found.created_at, full=full, width=screen.width)
+    wire = {"run": found.wire, "items": [item.wire for item in items]}
+    shown = [timeline.step(item) for item in items]
+    screen.answer(wire, heading(found), "", *shown, "", outcome(found))
+
+
+def cancel(
+    ctx: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
+    as_json: AsJson = False,
+) -> None:
+    """Ask a run to end. It does so before its next model or tool call.
+
+    Example: freehold cancel 01JZK3V9F0Q4T8-1
+    """
+    screen = Screen(json=as_json)
+    with world_of(ctx).client() as client:
+        found = client.runs.cancel(run)
+    told = f"It has ended already: {found.status}." if found.ended else "It ends before its next step."
+    screen.answer(found.wire, Text(told))

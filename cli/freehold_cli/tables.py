@@ -1,0 +1,92 @@
+"""Agents, runs and keys as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from freehold_client import Agent, AgentSummary, Alias, Key, Run, Tool, Version
+
+from . import figures
+from .printable import one_line
+from .timeline import STATUS_STYLES, took
+
+
+def agents(found: Sequence[AgentSummary]) -> Table | str:
+    if not found:
+        return "No agents yet. Make one with `freehold apply FILE`."
+    table = _table("agent", "model", "description", "changed")
+    for each in found:
+        _row(table, each.agent_name, each.foundation_model, each.description, figures.clock(each.updated_at))
+    return table
+
+
+def agent(one: Agent, versions: Iterable[Version], aliases: Iterable[Alias]) -> list[Text | Table]:
+    """An agent in full: model, tools, versions and aliases."""
+    model = one.configuration.get("foundationModel", "")
+    head = Text.assemble((one_line(one.agent_name), "bold"), (f"  {one_line(str(model))}", "cyan"))
+    described = one.configuration.get("description")
+    if described:
+        head.append(f"\n{one_line(str(described))}")
+    names = [f"{each.alias} → {', '.join(each.versions)}" for each in aliases]
+    frozen = [each.version for each in versions]
+    head.append("\nversions: ", "dim").append(one_line(", ".join(frozen) or "none, the draft only"))
+    head.append("\naliases:  ", "dim").append(one_line(", ".join(names) or "none; runs use DRAFT"))
+    return [head, tools(one.tools), *(Text(f"warning: {one_line(each)}", "yellow") for each in one.warnings)]
+
+
+def tools(found: Sequence[Tool]) -> Table | Text:
+    if not found:
+        return Text("No tools.", "dim")
+    table = _table("tool", "action group", "description")
+    for each in found:
+        _row(table, each.name, each.action_group, each.description)
+    return table
+
+
+def runs(found: Sequence[Run]) -> Table | str:
+    if not found:
+        return "No runs. Start one with `freehold ask AGENT TEXT`."
+    table = _table("run", "agent", "status", "began", "took", "cost", "asked")
+    table.columns[-1].overflow = "ellipsis"
+    table.columns[-1].no_wrap = True
+    for run in found:
+        _row(
+            table,
+            run.run_id,
+            run.agent,
+            Text(one_line(run.status), STATUS_STYLES.get(run.status, "yellow")),
+            figures.clock(run.created_at, "%m-%d %H:%M"),
+            took(run),
+            figures.cost(run.cost_usd) if run.ended else "",
+            _short(run.input),
+        )
+    return table
+
+
+def keys(found: Sequence[Key]) -> Table | str:
+    if not found:
+        return "No keys."
+    table = _table("key", "name", "scopes", "made", "expires")
+    for each in found:
+        made, expires = figures.clock(each.created_at), figures.clock(each.expires_at) or "never"
+        _row(table, each.key_id, each.name, ", ".join(each.scopes), made, expires)
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for position, column in enumerate(columns):
+        table.add_column(column, no_wrap=position == 0, overflow="fold")
+    return table
+
+
+def _row(table: Table, *cells: str | Text) -> None:
+    table.add_row(*(cell if isinstance(cell, Text) else Text(one_line(cell)) for cell in cells))
+
+
+def _short(text: str, limit: int = 60) -> str:
+    text = one_line(text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

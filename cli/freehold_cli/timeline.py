@@ -1,0 +1,168 @@
+"""A run, step by step, as lines: when, who, what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.text import Text
+
+from freehold_client import (
+    CallItem,
+    DiscardedItem,
+    Item,
+    LapItem,
+    LateItem,
+    OtherItem,
+    Run,
+    UserItem,
+)
+
+from . import figures
+from .printable import one_line, printable
+
+CUT_AT = 400
+STATUS_STYLES = {
+    "COMPLETED": "green",
+    "FAILED": "bold red",
+    "STOPPED": "yellow",
+    "CANCELLED": "yellow",
+    "RUNNING": "cyan",
+    "QUEUED": "dim",
+}
+OUTCOMES = {
+    "success": ("✓", "green"),
+    "error": ("✗ failed", "red"),
+    "unknown": ("? outcome unknown", "yellow"),
+    "cancelled": ("– cancelled", "yellow"),
+    "started": ("… started, no result yet", "cyan"),
+}
+GUTTER = 18
+LEAST_ROOM = 20
+
+
+class Timeline:
+    """Turns items into lines, each step with its distance from the run's beginning.
+
+    Long arguments and results are cut at a marked place, unless `full`. Lines are broken at `width` columns
+    and go on under their own text; None never breaks them.
+    """
+
+    def __init__(self, begun: str | None = None, *, full: bool = False, width: int | None = None) -> None:
+        self._begun = begun
+        self._full = full
+        self._width = width
+
+    def step(self, item: Item) -> Text:
+        """The lines of one item, without a last line break."""
+        self._begun = self._begun or item.at
+        match item:
+            case UserItem():
+                return self._lines(item.at, "you", "bold", [Text(printable(item.text))])
+            case LapItem():
+                return self._lines(item.at, "model", "bold cyan", self._reply(item))
+            case CallItem():
+                return self._lines(item.at, "tool", "bold magenta", self._result(item))
+            case LateItem():
+                told = f"a late answer to call {item.call + 1} of lap {item.lap}; the model did not see it"
+                parts = [_dim(told), self._content(item.result)]
+                return self._lines(item.at, "tool", "bold magenta", parts)
+            case DiscardedItem():
+                told = f"{item.model}, lap {item.lap}: a second reply, not used"
+                return self._lines(item.at, "model", "bold cyan", [_dim(told, _paid(item))])
+            case OtherItem():
+                told = f"a step of a kind that this version does not know: {item.kind}"
+                return self._lines(item.at, "?", "bold", [_dim(told)])
+
+    def _reply(self, lap: LapItem) -> Iterator[Text]:
+        again = f"attempt {lap.attempt + 1}" if lap.attempt else ""
+        yield _dim(f"{lap.model}, lap {lap.lap}", figures.duration(lap.duration_ms), _paid(lap), again)
+        if lap.text.strip():
+            yield Text(printable(lap.text.strip()))
+        for call in lap.calls:
+            arguments = self._content(call.arguments)
+            yield Text.assemble((f"→ {one_line(call.name)} ", "magenta"), arguments)
+            if call.refused:
+                yield Text.assemble(("  refused: ", "red"), self._content(call.refused))
+
+    def _result(self, call: CallItem) -> Iterator[Text]:
+        mark, style = OUTCOMES.get(call.outcome, (one_line(call.outcome), "yellow"))
+        took = f"  {figures.duration(call.duration_ms)}" if call.duration_ms is not None else ""
+        again = f", attempt {call.attempt + 1}" if call.attempt else ""
+        yield Text.assemble((one_line(call.tool), "magenta"), (f" {mark}", style), (took + again, "dim"))
+        if call.result:
+            yield self._content(call.result)
+
+    def _content(self, text: str) -> Text:
+        text = printable(text if self._full else _compact(text))
+        if self._full or len(text) <= CUT_AT:
+            return Text(text)
+        rest = f" […] {len(text) - CUT_AT:,} more characters (--full shows all)"
+        return Text.assemble(text[:CUT_AT], (rest, "dim"))
+
+    def _lines(self, at: str, who: str, style: str, parts: Iterable[Text]) -> Text:
+        offset = figures.between(self._begun, at)
+        when = f"{offset / 1000:7.2f} s" if offset is not None else ""
+        gutter = Text.assemble((f"{when:>9}  ", "dim"), (f"{who:<7}", style))
+        lines = [line for part in parts for line in self._broken(part)]
+        hanging = [gutter, *(Text(" " * GUTTER) for _ in lines[1:])]
+        return Text("\n").join(margin + line for margin, line in zip(hanging, lines or [Text()], strict=True))
+
+    def _broken(self, text: Text) -> list[Text]:
+        """Its lines, none longer than there is room."""
+        lines = list(text.split("\n", allow_blank=True))
+        if self._width is None or self._width < GUTTER + LEAST_ROOM:
+            return lines
+        room = self._width - GUTTER
+        return [piece for line in lines for piece in (line.wrap(Console(width=room), room) or [line])]
+
+
+def outcome(run: Run) -> Text:
+    """How the run ended, why, and what it took, in a line or two."""
+    line = Text().append(one_line(run.status), STATUS_STYLES.get(run.status, "yellow"))
+    if run.stop_reason:
+        line.append(f" ({one_line(run.stop_reason)})", "yellow")
+    if run.ended:
+        parts = [took(run), figures.count(run.laps, "lap"), figures.count(run.calls, "tool call")]
+        parts += [figures.tokens(run.usage), figures.cost(run.cost_usd)]
+        line.append("  " + " · ".join(part for part in parts if part), "dim")
+    if run.error:
+        line.append(f"\n{one_line(run.error.type)}: ", "red").append(printable(run.error.message))
+    for warning in run.warnings:
+        line.append("\nwarning: ", "yellow").append(printable(warning))
+    return line
+
+
+def took(run: Run) -> str:
+    """From the request to the end; empty while it goes on."""
+    span = figures.between(run.created_at, run.finished_at)
+    return figures.duration(span) if span is not None else ""
+
+
+def heading(run: Run) -> Text:
+    """Which run this is, of what agent, in which session."""
+    version = f" (version {run.agent_version})" if run.agent_version not in ("", run.alias) else ""
+    rest = f" · session {one_line(run.session_id)} · {figures.clock(run.created_at)}"
+    return Text.assemble(
+        ("run ", "dim"),
+        (one_line(run.run_id), "bold"),
+        (f"\n{one_line(run.agent)}, {one_line(run.alias + version)}", "cyan"),
+        (rest, "dim"),
+    )
+
+
+def _paid(item: LapItem | DiscardedItem) -> str:
+    return f"{figures.tokens(item.usage)} · {figures.cost(item.cost_usd)}"
+
+
+def _dim(*parts: str) -> Text:
+    return Text(one_line(" · ".join(part for part in parts if part)), "dim")
+
+
+def _compact(text: str) -> str:
+    """JSON on one line; anything else as it is."""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text

@@ -1,0 +1,125 @@
+"""What commands touch beyond their arguments. Tests hand in a world of their own and patch nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import typer
+
+from .settings import Home, Target, home, target
+
+if TYPE_CHECKING:
+    import httpx
+
+    from freehold_client import Freehold
+
+
+class StackInfo(Protocol):
+    """A running local stack: its front door, its AWS endpoint and its template's outputs."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def aws_endpoint(self) -> str: ...
+    @property
+    def outputs(self) -> Mapping[str, str]: ...
+
+
+class AwsSettings(Protocol):
+    """How to find an AWS and no other."""
+
+    def environment(self) -> dict[str, str]: ...
+
+
+class Stack(Protocol):
+    """The local stack, as `freehold_cli.local` makes it."""
+
+    @property
+    def aws(self) -> AwsSettings: ...
+    def running(self) -> StackInfo | None: ...
+    def start(
+        self,
+        *,
+        parameters: Mapping[str, str],
+        progress: Callable[[str], None],
+        port: int | None = None,
+        detached: bool = False,
+    ) -> StackInfo: ...
+    def stop(self) -> bool: ...
+    def deploy(
+        self, directory: Path, stack_name: str, parameters: Mapping[str, str] | None = None
+    ) -> dict[str, str]: ...
+
+
+class Account(Protocol):
+    """An AWS account, real or local: what cannot go through the HTTP API."""
+
+    def outputs(self, stack_name: str) -> dict[str, str]: ...
+    def make_key(self, table: str, name: str) -> str: ...
+    def put_secret(self, secret: str, text: str) -> None: ...
+
+
+def _local_stack(place: Home) -> Stack:
+    from .local.stack import LocalStack
+
+    return LocalStack(place.path, place.root)
+
+
+def _account(environment: Mapping[str, str]) -> Account:
+    from .account import AwsAccount
+
+    return AwsAccount(environment)
+
+
+def _interactive() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _read_line(prompt: str) -> str:
+    with suppress(ImportError):
+        pass  # gives `input` its line editing
+    return input(prompt)
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """The surroundings of one command. `account` is given AWS_* settings; none means the user's own."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    folder: Path = field(default_factory=Path.cwd)
+    package: Path = Path(__file__)
+    transport: httpx.BaseTransport | None = None
+    stack_at: Callable[[Home], Stack] = _local_stack
+    account: Callable[[Mapping[str, str]], Account] = _account
+    interactive: Callable[[], bool] = _interactive
+    read_line: Callable[[str], str] = _read_line
+    sleep: Callable[[float], None] = time.sleep
+
+    def home(self) -> Home:
+        return home(self.environ, self.folder, self.package)
+
+    def target(self) -> Target:
+        return target(self.environ, self.folder, self.package)
+
+    def local_stack(self) -> Stack:
+        return self.stack_at(self.home())
+
+    def client(self, where: Target | None = None) -> Freehold:
+        from freehold_client import Freehold
+
+        where = where or self.target()
+        return Freehold(where.url, where.key, self.transport, sleep=self.sleep)
+
+
+def world_of(ctx: typer.Context) -> World:
+    """The surroundings that the program, or a test, was started with."""
+    if not isinstance(ctx.obj, World):
+        raise TypeError("the context carries no World")
+    return ctx.obj

@@ -1,0 +1,161 @@
+"""Agents: drafts, frozen versions and the aliases that point to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .connection import Connection, pages, segment
+from .errors import InvalidRequest, Problem
+from .items import Wire
+from .reading import mapping, mappings, text, text_or_none, texts
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """An operation of an action group, by the name that the model sees."""
+
+    name: str
+    description: str
+    action_group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """An agent as it is stored. `configuration` is the document itself, `digest` names its content."""
+
+    agent_name: str
+    digest: str = ""
+    tools: tuple[Tool, ...] = ()
+    warnings: tuple[str, ...] = ()
+    configuration: dict[str, Any] = field(default_factory=dict[str, Any])
+    updated_at: str | None = None
+    wire: Wire = field(default_factory=Wire, repr=False, compare=False)
+
+    @classmethod
+    def read(cls, wire: Mapping[str, Any]) -> Agent:
+        return cls(
+            agent_name=text(wire, "agentName"),
+            digest=text(wire, "digest"),
+            tools=tuple(
+                Tool(text(tool, "name"), text(tool, "description"), text(tool, "actionGroup"))
+                for tool in mappings(wire, "tools")
+            ),
+            warnings=texts(wire, "warnings"),
+            configuration=dict(mapping(wire, "agent")),
+            updated_at=text_or_none(wire, "updatedAt"),
+            wire=dict(wire),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSummary:
+    agent_name: str
+    description: str = ""
+    foundation_model: str = ""
+    updated_at: str = ""
+    wire: Wire = field(default_factory=Wire, repr=False, compare=False)
+
+    @classmethod
+    def read(cls, wire: Mapping[str, Any]) -> AgentSummary:
+        model = wire.get("foundationModel")
+        return cls(
+            agent_name=text(wire, "agentName"),
+            description=text(wire, "description"),
+            foundation_model=text(mapping(wire, "foundationModel"), "model") or str(model or ""),
+            updated_at=text(wire, "updatedAt"),
+            wire=dict(wire),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A frozen draft. `configuration` is empty in lists."""
+
+    version: str
+    digest: str = ""
+    created_at: str = ""
+    configuration: dict[str, Any] = field(default_factory=dict[str, Any])
+    wire: Wire = field(default_factory=Wire, repr=False, compare=False)
+
+    @classmethod
+    def read(cls, wire: Mapping[str, Any]) -> Version:
+        return cls(
+            version=text(wire, "version"),
+            digest=text(wire, "digest"),
+            created_at=text(wire, "createdAt"),
+            configuration=dict(mapping(wire, "agent")),
+            wire=dict(wire),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A name that runs can ask for. `versions` are those that its routes lead to."""
+
+    alias: str
+    versions: tuple[str, ...]
+    wire: Wire = field(default_factory=Wire, repr=False, compare=False)
+
+    @classmethod
+    def read(cls, wire: Mapping[str, Any]) -> Alias:
+        versions = tuple(text(route, "version") for route in mappings(wire, "routes"))
+        return cls(text(wire, "alias"), versions, dict(wire))
+
+
+class Agents:
+    """Stores, reads, freezes and removes agents."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def apply(self, configuration: Mapping[str, Any]) -> Agent:
+        """Make `configuration` the draft of the agent that it names. Repeating it changes nothing."""
+        name = configuration.get("agentName")
+        if not isinstance(name, str) or not name:
+            problem = Problem("agentName", "required: a text of 1 to 100 letters, digits, '-' or '_'")
+            raise InvalidRequest(400, "Invalid", "the configuration has no agentName", [problem])
+        _, wire = self._connection.request("PUT", _path(name), configuration)
+        return Agent.read(wire)
+
+    def get(self, name: str) -> Agent:
+        return Agent.read(self._read(_path(name)))
+
+    def list(self) -> Iterator[AgentSummary]:
+        return (AgentSummary.read(wire) for wire in pages(self._connection, "/agents", "agents"))
+
+    def delete(self, name: str) -> None:
+        self._connection.request("DELETE", _path(name))
+
+    def freeze(self, name: str) -> Version:
+        """Make a version, which never changes again, from the draft."""
+        _, wire = self._connection.request("POST", f"{_path(name)}/versions")
+        return Version.read(wire)
+
+    def versions(self, name: str) -> Iterator[Version]:
+        found = pages(self._connection, f"{_path(name)}/versions", "versions")
+        return (Version.read(wire) for wire in found)
+
+    def version(self, name: str, version: str) -> Version:
+        return Version.read(self._read(f"{_path(name)}/versions/{segment(version)}"))
+
+    def point(self, name: str, alias: str, versions: Sequence[str]) -> Alias:
+        """Lead `alias` to `versions`; this release takes exactly one."""
+        routes = {"routes": [{"version": version} for version in versions]}
+        _, wire = self._connection.request("PUT", f"{_path(name)}/aliases/{segment(alias)}", routes)
+        return Alias.read(wire)
+
+    def aliases(self, name: str) -> Iterator[Alias]:
+        return (Alias.read(wire) for wire in pages(self._connection, f"{_path(name)}/aliases", "aliases"))
+
+    def alias(self, name: str, alias: str) -> Alias:
+        return Alias.read(self._read(f"{_path(name)}/aliases/{segment(alias)}"))
+
+    def _read(self, path: str) -> Mapping[str, Any]:
+        _, wire = self._connection.request("GET", path)
+        return wire
+
+
+def _path(name: str) -> str:
+    return f"/agents/{segment(name)}"

@@ -1,0 +1,197 @@
+"""The items of a session: what the user said, what the model replied, what the tools answered.
+
+Each keeps the JSON it was read from in `wire`. A missing field gets its default and an unknown one
+is only in `wire`, so that a client and a stack of different ages still understand each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from .reading import mapping, mappings, number, text, text_or_none, whole, whole_or_none
+
+Wire = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them. `cached_tokens` are part of `input_tokens`."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+
+    @classmethod
+    def read(cls, wire: Mapping[str, Any]) -> Usage:
+        return cls(whole(wire, "inputTokens"), whole(wire, "outputTokens"), whole(wire, "cachedTokens"))
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asked: `id` is unique within `type`."""
+
+    type: str
+    id: str
+
+    @classmethod
+    def read(cls, wire: Mapping[str, Any]) -> Principal | None:
+        return cls(text(wire, "type"), text(wire, "id")) if wire else None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedCall:
+    """A tool call as the model wrote it. `arguments` may be no JSON; `refused` says why it is not made."""
+
+    call: int
+    name: str
+    arguments: str
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserItem:
+    run_id: str
+    turn: int
+    at: str
+    text: str
+    principal: Principal | None = None
+    wire: Wire = field(default_factory=Wire, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LapItem:
+    """One reply of the model."""
+
+    run_id: str
+    turn: int
+    at: str
+    lap: int
+    model: str
+    text: str
+    calls: tuple[AskedCall, ...] = ()
+    usage: Usage = Usage()
+    cost_usd: float | None = None
+    duration_ms: int | None = None
+    attempt: int = 0
+    stop: str = ""
+    wire: Wire = field(default_factory=Wire, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallItem:
+    """One tool call: `started` while it is being made, then what came of it."""
+
+    run_id: str
+    turn: int
+    at: str
+    lap: int
+    call: int
+    tool: str
+    outcome: str
+    result: str | None = None
+    duration_ms: int | None = None
+    attempt: int = 0
+    wire: Wire = field(default_factory=Wire, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscardedItem:
+    """A reply that lost the race for its lap; it was paid for all the same."""
+
+    run_id: str
+    turn: int
+    at: str
+    lap: int
+    model: str
+    usage: Usage = Usage()
+    cost_usd: float | None = None
+    wire: Wire = field(default_factory=Wire, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateItem:
+    """What a tool answered after its outcome was written down as unknown. The model never saw it."""
+
+    run_id: str
+    turn: int
+    at: str
+    lap: int
+    call: int
+    result: str
+    wire: Wire = field(default_factory=Wire, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherItem:
+    """An item of a kind that this client is too old to know."""
+
+    run_id: str
+    turn: int
+    at: str
+    kind: str
+    wire: Wire = field(default_factory=Wire, repr=False, compare=False)
+
+
+Item = UserItem | LapItem | CallItem | DiscardedItem | LateItem | OtherItem
+
+
+def read_item(wire: Mapping[str, Any]) -> Item:
+    """The item of the kind that `wire` says it is."""
+    place = {"run_id": text(wire, "runId"), "turn": whole(wire, "turn"), "at": text(wire, "at")}
+    kept = cast("dict[str, Any]", {**place, "wire": dict(wire)})
+    match text(wire, "kind"):
+        case "user":
+            return UserItem(
+                **kept, text=text(wire, "text"), principal=Principal.read(mapping(wire, "principal"))
+            )
+        case "lap":
+            return LapItem(**kept, **_reply(wire), **_paid(wire))
+        case "call":
+            return CallItem(**kept, **_call(wire))
+        case "discarded":
+            return DiscardedItem(**kept, lap=whole(wire, "lap"), model=text(wire, "model"), **_paid(wire))
+        case "late":
+            lap, call = whole(wire, "lap"), whole(wire, "call")
+            return LateItem(**kept, lap=lap, call=call, result=text(wire, "result"))
+        case kind:
+            return OtherItem(**kept, kind=kind)
+
+
+def _reply(wire: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "lap": whole(wire, "lap"),
+        "model": text(wire, "model"),
+        "text": text(wire, "text"),
+        "calls": tuple(_asked(mappings(wire, "calls"))),
+        "duration_ms": whole_or_none(wire, "durationMs"),
+        "attempt": whole(wire, "attempt"),
+        "stop": text(wire, "stop"),
+    }
+
+
+def _asked(calls: Iterable[Mapping[str, Any]]) -> Iterable[AskedCall]:
+    for position, wire in enumerate(calls):
+        yield AskedCall(
+            call=whole(wire, "call") if "call" in wire else position,
+            name=text(wire, "name"),
+            arguments=text(wire, "arguments"),
+            refused=text_or_none(wire, "refused"),
+        )
+
+
+def _call(wire: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "lap": whole(wire, "lap"),
+        "call": whole(wire, "call"),
+        "tool": text(wire, "tool"),
+        "outcome": text(wire, "outcome"),
+        "result": text_or_none(wire, "result"),
+        "duration_ms": whole_or_none(wire, "durationMs"),
+        "attempt": whole(wire, "attempt"),
+    }
+
+
+def _paid(wire: Mapping[str, Any]) -> dict[str, Any]:
+    return {"usage": Usage.read(wire), "cost_usd": number(wire, "costUsd")}

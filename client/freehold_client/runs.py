@@ -1,0 +1,189 @@
+"""Runs: one turn of a session each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import uuid4
+
+from .connection import Connection, pages, segment
+from .follow import Follower
+from .items import Item, Principal, Usage, Wire
+from .reading import mapping, number, text, text_or_none, texts, whole
+
+FIRST_PAUSE_SECONDS = 0.15
+LONGEST_PAUSE_SECONDS = 1.0
+NO_USAGE = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One turn of a session. Times are ISO 8601 in UTC; `cost_usd` is None where a price is unknown."""
+
+    run_id: str
+    session_id: str
+    agent: str = ""
+    agent_version: str = ""
+    alias: str = ""
+    execution_mode: str = ""
+    status: str = ""
+    stop_reason: str | None = None
+    error: RunError | None = None
+    input: str = ""
+    output: str | None = None
+    created_at: str = ""
+    started_at: str | None = None
+    finished_at: str | None = None
+    usage: Usage = NO_USAGE
+    cost_usd: float | None = None
+    laps: int = 0
+    calls: int = 0
+    principal: Principal | None = None
+    trigger: str = ""
+    warnings: tuple[str, ...] = ()
+    wire: Wire = field(default_factory=Wire, repr=False, compare=False)
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more happens by itself."""
+        return self.status not in ("QUEUED", "RUNNING")
+
+    @classmethod
+    def read(cls, wire: Mapping[str, Any]) -> Run:
+        error = mapping(wire, "error")
+        return cls(
+            run_id=text(wire, "runId"),
+            session_id=text(wire, "sessionId"),
+            agent=text(wire, "agent"),
+            agent_version=text(wire, "agentVersion"),
+            alias=text(wire, "alias"),
+            execution_mode=text(wire, "executionMode"),
+            status=text(wire, "status"),
+            stop_reason=text_or_none(wire, "stopReason"),
+            error=RunError(text(error, "type"), text(error, "message")) if error else None,
+            input=text(wire, "input"),
+            output=text_or_none(wire, "output"),
+            created_at=text(wire, "createdAt"),
+            started_at=text_or_none(wire, "startedAt"),
+            finished_at=text_or_none(wire, "finishedAt"),
+            usage=Usage.read(mapping(wire, "usage")),
+            cost_usd=number(wire, "costUsd"),
+            laps=whole(wire, "laps"),
+            calls=whole(wire, "calls"),
+            principal=Principal.read(mapping(wire, "principal")),
+            trigger=text(wire, "trigger"),
+            warnings=texts(wire, "warnings"),
+            wire=dict(wire),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run that was accepted. `run` is there where it finished within `wait_seconds`."""
+
+    run_id: str
+    session_id: str
+    status: str
+    run: Run | None = None
+    wire: Wire = field(default_factory=Wire, repr=False, compare=False)
+
+
+class Runs:
+    """Starts runs, reads them and watches them."""
+
+    def __init__(self, connection: Connection, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._connection = connection
+        self._sleep = sleep
+
+    def start(
+        self,
+        agent: str,
+        input: str,  # noqa: A002 - the contract's own word
+        *,
+        session_id: str | None = None,
+        alias: str | None = None,
+        session_attributes: Mapping[str, str] | None = None,
+        prompt_session_attributes: Mapping[str, str] | None = None,
+        when_busy: Literal["reject", "enqueue"] | None = None,
+        wait_seconds: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Started:
+        """Begin a run. A lost answer is asked for again under one key, so the run begins once.
+
+        Give an `idempotency_key` of your own to make that hold across restarts of your program.
+        """
+        given = {
+            "input": input,
+            "sessionId": session_id,
+            "alias": alias,
+            "sessionAttributes": session_attributes,
+            "promptSessionAttributes": prompt_session_attributes,
+            "whenBusy": when_busy,
+            "waitSeconds": wait_seconds,
+        }
+        status, wire = self._connection.request(
+            "POST",
+            f"/agents/{segment(agent)}/runs",
+            {name: value for name, value in given.items() if value is not None},
+            idempotency_key=idempotency_key or str(uuid4()),
+            extra_seconds=wait_seconds or 0,
+        )
+        run = Run.read(wire) if status == 200 else None
+        return Started(text(wire, "runId"), text(wire, "sessionId"), text(wire, "status"), run, wire)
+
+    def get(self, run_id: str) -> Run:
+        _, wire = self._connection.request("GET", f"/runs/{segment(run_id)}")
+        return Run.read(wire)
+
+    def list(
+        self, *, session_id: str | None = None, agent: str | None = None, status: str | None = None
+    ) -> Iterator[Run]:
+        """Runs without their output, newest first; pages are read as they are needed."""
+        query = {"sessionId": session_id, "agent": agent, "status": status}
+        return (Run.read(wire) for wire in pages(self._connection, "/runs", "runs", query))
+
+    def cancel(self, run_id: str) -> Run:
+        """Ask the run to end; it does so before its next model or tool call."""
+        _, wire = self._connection.request("POST", f"/runs/{segment(run_id)}/cancel", repeatable=True)
+        return Run.read(wire)
+
+    def wait(self, run_id: str) -> Run:
+        """The run once nothing more happens to it by itself."""
+        for pause in _pauses():
+            run = self.get(run_id)
+            if run.ended:
+                return run
+            self._sleep(pause)
+        raise AssertionError("unreachable: pauses never end")
+
+    def follow(self, run: Run | Started) -> Iterator[Item | Run]:
+        """Each item as it is written, a started call again with its result, at last the ended run."""
+        follower = Follower(self._connection, run.session_id, run.run_id)
+        pauses = _pauses()
+        while True:
+            now = self.get(run.run_id)  # before the items: what an ended run wrote is then all there to read
+            news = False
+            for item in follower.news(everything=now.ended):
+                news = True
+                yield item
+            if now.ended:
+                yield now
+                return
+            pauses = _pauses() if news else pauses
+            self._sleep(next(pauses))
+
+
+def _pauses() -> Iterator[float]:
+    """Short at first, so that a quick run feels quick, then a second each."""
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        yield pause
+        pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)

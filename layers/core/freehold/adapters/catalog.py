@@ -1,0 +1,155 @@
+"""The catalog of known models, read from `models.yaml` in this package."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from importlib.resources import files
+from typing import Any, cast
+
+import yaml
+
+from freehold.errors import Invalid, Problem
+from freehold.values.model import ModelEntry, Price
+
+APIS = ("responses", "converse", "openai_compatible", "rehearsal")
+ENTRY_FIELDS = ("id", "aliases", "api", "window", "regions", "price")
+PRICE_FIELDS = ("input", "cached", "output", "source", "date")
+
+# The C loader is ten times faster; PyYAML is also built without it.
+_Loader = cast("type[yaml.SafeLoader]", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+class Catalog:
+    """Models by id or alias. A malformed document raises `Invalid`, which names every entry that is wrong."""
+
+    def __init__(self, document: str) -> None:
+        self._entries = _parse(document)
+        self._by_name = {name: entry for entry in self._entries for name in (entry.id, *entry.aliases)}
+
+    @classmethod
+    @cache
+    def packaged(cls) -> Catalog:
+        """The catalog that comes with Freehold; read once in a process."""
+        return cls(files("freehold").joinpath("models.yaml").read_text("utf-8"))
+
+    def find(self, name: str) -> ModelEntry | None:
+        """The entry with this id or alias, to the letter."""
+        return self._by_name.get(name)
+
+    def all(self) -> tuple[ModelEntry, ...]:
+        """Every entry, in the document's order."""
+        return self._entries
+
+    def close_to(self, name: str) -> list[str]:
+        """Up to three ids or aliases that `name` may have been meant to be, the likeliest first."""
+        lowered = {known.lower(): known for known in self._by_name}
+        wanted = name.lower()
+        inside = [
+            known for low, known in lowered.items() if len(wanted) > 3 and (wanted in low or low in wanted)
+        ]
+        near = [lowered[low] for low in difflib.get_close_matches(wanted, lowered, n=3, cutoff=0.7)]
+        return list(dict.fromkeys([*near, *inside]))[:3]
+
+
+def _parse(document: str) -> tuple[ModelEntry, ...]:
+    try:
+        # S506 does not see through the variable: both candidates are safe loaders.
+        loaded: object = yaml.load(document, Loader=_Loader)  # noqa: S506
+    except yaml.YAMLError as error:
+        raise Invalid(f"is no YAML: {error}", path="models.yaml") from error
+    rows = cast("dict[str, object]", loaded).get("models") if isinstance(loaded, dict) else None
+    if not isinstance(rows, list) or not rows:
+        raise Invalid("must be a list with at least one model", path="models")
+    problems: list[Problem] = []
+    entries = [_entry(row, f"models[{i}]", problems) for i, row in enumerate(cast("list[object]", rows))]
+    seen: set[str] = set()
+    for i, entry in enumerate(entries):
+        for name in (entry.id, *entry.aliases):
+            if name in seen:
+                problems.append(Problem(f"models[{i}]", f"the name {name!r} is already taken"))
+            seen.add(name)
+    if problems:
+        raise Invalid(problems)
+    return tuple(entries)
+
+
+def _entry(row: object, path: str, problems: list[Problem]) -> ModelEntry:
+    """The row as an entry, which is good for nothing where something went to `problems`."""
+    if not isinstance(row, dict):
+        problems.append(Problem(path, f"must be a mapping, not {row!r}"))
+        return ModelEntry("", "")
+    fields = cast("dict[str, Any]", row)
+    _only(fields, ENTRY_FIELDS, path, problems)
+    if not isinstance(fields.get("id"), str) or not fields["id"]:
+        problems.append(Problem(f"{path}.id", f"must be text, not {fields.get('id')!r}"))
+    if fields.get("api") not in APIS:
+        problems.append(Problem(f"{path}.api", f"{fields.get('api')!r} is none of {', '.join(APIS)}"))
+    window = fields.get("window")
+    if window is not None and (type(window) is not int or window < 1):
+        problems.append(Problem(f"{path}.window", f"must be a number of tokens or null, not {window!r}"))
+    if "price" not in fields:
+        problems.append(Problem(f"{path}.price", "is missing; write null where the price is not known"))
+    aliases = _texts(fields, "aliases", path, problems)
+    _texts(fields, "regions", path, problems)
+    price = _price(fields.get("price"), f"{path}.price", problems)
+    return ModelEntry(
+        str(fields.get("id")), str(fields.get("api")), cast("int | None", window), price, aliases
+    )
+
+
+def _price(value: object, path: str, problems: list[Problem]) -> Price | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        problems.append(Problem(path, f"must be a mapping or null, not {value!r}"))
+        return None
+    fields = cast("dict[str, object]", value)
+    _only(fields, PRICE_FIELDS, path, problems)
+    amounts = {name: _amount(fields, name, path, problems) for name in ("input", "cached", "output")}
+    source = fields.get("source")
+    if not isinstance(source, str) or not source:
+        problems.append(Problem(f"{path}.source", "must say where the price was read"))
+    date = str(fields.get("date"))
+    try:
+        dt.date.fromisoformat(date)
+    except ValueError:
+        problems.append(
+            Problem(f"{path}.date", f"must be a date such as 2026-01-31, not {fields.get('date')!r}")
+        )
+    fresh = amounts["input"] or Decimal(0)
+    cached = fresh if amounts["cached"] is None else amounts["cached"]
+    return Price(fresh, amounts["output"] or Decimal(0), cached, str(source), date)
+
+
+def _amount(fields: Mapping[str, object], name: str, path: str, problems: list[Problem]) -> Decimal | None:
+    """Amounts are texts: YAML would make binary floats of them, and those are not what was written."""
+    value = fields.get(name)
+    if value is None and name == "cached" and name in fields:
+        return None
+    try:
+        amount = Decimal(value) if isinstance(value, str) else None
+    except InvalidOperation:
+        amount = None
+    if amount is None or not amount.is_finite() or amount < 0:
+        problems.append(Problem(f"{path}.{name}", f'must be quoted, such as "0.80", not {value!r}'))
+        return None
+    return amount
+
+
+def _texts(fields: Mapping[str, object], name: str, path: str, problems: list[Problem]) -> tuple[str, ...]:
+    value = fields.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in cast("list[object]", value)):
+        problems.append(Problem(f"{path}.{name}", f"must be a list of texts, not {value!r}"))
+        return ()
+    return tuple(cast("list[str]", value))
+
+
+def _only(fields: Mapping[str, object], known: tuple[str, ...], path: str, problems: list[Problem]) -> None:
+    unknown = [name for name in fields if name not in known]
+    problems.extend(
+        Problem(f"{path}.{name}", f"is unknown; known are {', '.join(known)}") for name in unknown
+    )

@@ -1,0 +1,72 @@
+"""The rehearsal model behind the `Model` port."""
+
+from __future__ import annotations
+
+import json
+
+from freehold.values.model import (
+    AssistantMessage,
+    ModelReply,
+    ModelRequest,
+    ToolMessage,
+    ToolUse,
+    Usage,
+    UserMessage,
+)
+
+from .answer import answer
+from .offers import Offer
+from .plan import Planner
+from .recall import Conversation
+
+CHARACTERS_A_TOKEN = 4
+
+
+class Rehearsal:
+    """Needs nothing and nobody: the same request always gets the same reply.
+
+    It chooses tools by the words of the request and answers from their results. `stands_in_for` is the model that
+    the agent names, told to the user in the first answer.
+    """
+
+    def __init__(self, stands_in_for: str | None = None) -> None:
+        self._stands_in_for = stands_in_for
+
+    def reply(self, request: ModelRequest) -> ModelReply:
+        conversation = Conversation(request.messages)
+        offers = [Offer(spec) for spec in request.tools]
+        step = Planner(conversation, offers).step()
+        turn = sum(isinstance(message, AssistantMessage) for message in request.messages)
+        calls = tuple(
+            ToolUse(f"call_{turn}_{i}", offer.name, json.dumps(arguments, ensure_ascii=False))
+            for i, (offer, arguments) in enumerate(step.calls)
+        )
+        text = "" if calls else answer(conversation, step, offers, self._stands_in_for)
+        longest = request.inference.maximum_length
+        cut = longest is not None and len(text) > longest * CHARACTERS_A_TOKEN
+        if cut and longest is not None:
+            text = text[: longest * CHARACTERS_A_TOKEN]
+        written = text + "".join(use.name + use.arguments for use in calls)
+        usage = Usage(_tokens(_given(request)), _tokens(written))
+        return ModelReply(text, calls, usage, "tools" if calls else "length" if cut else "end", "rehearsal")
+
+
+def _tokens(text: str) -> int:
+    """An estimate, rounded up: English has about four characters a token."""
+    return -(-len(text) // CHARACTERS_A_TOKEN)
+
+
+def _given(request: ModelRequest) -> str:
+    """All the text that a model would have to read."""
+    parts = [request.instruction]
+    for tool in request.tools:
+        parts += [tool.name, tool.description, json.dumps(tool.input_schema)]
+    for message in request.messages:
+        match message:
+            case UserMessage(text):
+                parts.append(text)
+            case AssistantMessage(text, calls):
+                parts += [text, *(use.name + use.arguments for use in calls)]
+            case ToolMessage(outcomes):
+                parts += [outcome.content for outcome in outcomes]
+    return "".join(parts)

@@ -1,0 +1,243 @@
+"""Compiles an agent's configuration: every problem at once, or the agent as the loop sees it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from freehold.configuration.document import MODEL_APIS, ActionGroup, AgentDocument
+from freehold.configuration.functions import function_tools
+from freehold.configuration.group import MOST_TOOLS, Group
+from freehold.configuration.naming import with_unique_names
+from freehold.configuration.operations import openapi_tools
+from freehold.configuration.paths import at, choices, show
+from freehold.configuration.reading import plain_data_problems
+from freehold.configuration.unsupported import UNUSED_IN_AGENT, UNUSED_IN_GROUP, refused, refused_in_group
+from freehold.configuration.validation import parse
+from freehold.errors import Denied, Invalid, NotFound, Problem
+from freehold.values.agent import Agent, Inference, Limits, ModelChoice, Tool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from freehold.configuration.document import ApiSchema
+    from freehold.values.model import ModelEntry
+
+MOST_PROBLEMS = 50
+MODEL_TIMEOUT = 120
+FAST_SECONDS = 240
+
+_PROFILE = re.compile(
+    r"arn:aws(-[a-z-]+)?:bedrock:[a-z0-9-]+:[0-9]{12}:(application-)?inference-profile/[A-Za-z0-9.:_-]+"
+)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A configuration that holds. `source` is what was sent, schemas that were read put in as payload."""
+
+    agent: Agent
+    source: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+class Schemas(Protocol):
+    """Where OpenAPI documents are read from, by bucket and key."""
+
+    def read(self, bucket: str, key: str) -> str:
+        """Raises `Invalid`, `NotFound` or `Denied`."""
+        ...
+
+
+def compile_agent(
+    document: object,
+    *,
+    name: str | None,
+    schemas: Schemas,
+    known_model: Callable[[str], ModelEntry | None],
+) -> Compiled:
+    """Check `document` and make its tools; raises `Invalid` with every problem. `name` is the URL's."""
+    if not isinstance(document, dict):
+        raise Invalid(f"is {show(document)}; an agent configuration is an object")
+    problems = plain_data_problems(cast("object", document))
+    if problems:
+        raise Invalid(problems)
+    source = cast("dict[str, Any]", document)
+    warnings = _unused(source, UNUSED_IN_AGENT, "")
+    used = {key: value for key, value in source.items() if key not in UNUSED_IN_AGENT}
+    agent = parse(AgentDocument, used, "", problems, also_known=UNUSED_IN_AGENT)
+    groups = _Groups(schemas, problems, warnings)
+    tools = groups.tools(source.get("actionGroups"))
+    if agent:
+        problems += refused(agent)
+        problems += _across(agent, tools, name, known_model)
+        warnings += _no_memory(agent)
+    if problems or agent is None:
+        raise Invalid(_some(problems))
+    source = {**source, "actionGroups": groups.source} if groups.source else dict(source)
+    return Compiled(_agent(agent, tools, known_model), source, tuple(warnings))
+
+
+def _some(problems: list[Problem]) -> list[Problem]:
+    more = len(problems) - MOST_PROBLEMS
+    return [*problems[:MOST_PROBLEMS], Problem("", f"and {more} more problems")] if more > 0 else problems
+
+
+def _unused(given: dict[str, Any], names: Iterable[str], path: str) -> list[str]:
+    return [f"{at(path, name)} is not used by Freehold" for name in names if name in given]
+
+
+def _no_memory(agent: AgentDocument) -> Iterator[str]:
+    if agent.memory_configuration:
+        yield "memoryConfiguration has no effect yet: this version remembers within a session only"
+
+
+@dataclass
+class _Groups:
+    """Makes the tools of all action groups and, beside them, the groups with their schemas put in."""
+
+    schemas: Schemas
+    problems: list[Problem]
+    warnings: list[str]
+
+    def __post_init__(self) -> None:
+        self.source: list[Any] = []
+
+    def tools(self, given: object) -> tuple[Tool, ...]:
+        tools: list[Tool] = []
+        names: dict[str, str] = {}
+        for index, one in enumerate(cast("list[object]", given) if isinstance(given, list) else []):
+            path = at("actionGroups", index)
+            group = self._parsed(one, path)
+            self.source.append(one)
+            if group is None:
+                continue
+            first = names.setdefault(group.action_group_name, path)
+            if first != path:
+                message = f"is {show(group.action_group_name)}, as in {first}; it must be unique"
+                self.problems.append(Problem(at(path, "actionGroupName"), message))
+            tools += self._tools_of(group, path, index)
+        if len(tools) > MOST_TOOLS:
+            message = f"make {len(tools)} tools; at most {MOST_TOOLS} are allowed in one agent"
+            self.problems.append(Problem("actionGroups", message))
+        return with_unique_names(tools)
+
+    def _parsed(self, one: object, path: str) -> ActionGroup | None:
+        if isinstance(one, dict):
+            given = cast("dict[str, Any]", one)
+            self.warnings += _unused(given, UNUSED_IN_GROUP, path)
+            one = {key: value for key, value in given.items() if key not in UNUSED_IN_GROUP}
+        return parse(ActionGroup, one, path, self.problems, also_known=UNUSED_IN_GROUP)
+
+    def _tools_of(self, group: ActionGroup, path: str, index: int) -> list[Tool]:
+        self.problems += refused_in_group(group, path)
+        if group.parent_action_group_signature is not None:
+            return []
+        self.problems += _parts_missing(group, path)
+        executor = group.action_group_executor
+        made = Group(
+            group.action_group_name,
+            (executor and executor.lambda_arn) or "",
+            group.action_group_state == "ENABLED",
+            self.problems,
+            self.warnings,
+        )
+        if group.function_schema:
+            return function_tools(group.function_schema, made, at(path, "functionSchema"))
+        if group.api_schema:
+            return self._operations(group.api_schema, made, at(path, "apiSchema"), index)
+        return []
+
+    def _operations(self, schema: ApiSchema, group: Group, path: str, index: int) -> list[Tool]:
+        text = schema.payload
+        if schema.s3:
+            try:
+                text = self.schemas.read(schema.s3.s3_bucket_name, schema.s3.s3_object_key)
+            except Invalid as error:
+                self.problems += [Problem(path, str(problem)) for problem in error.problems]
+                return []
+            except (NotFound, Denied) as error:
+                self.problems.append(Problem(path, str(error)))
+                return []
+            self.source[index] = {**self.source[index], "apiSchema": {"payload": text}}
+        return openapi_tools(text or "", group, path)
+
+
+def _parts_missing(group: ActionGroup, path: str) -> Iterator[Problem]:
+    if group.action_group_executor is None:
+        yield Problem(at(path, "actionGroupExecutor"), 'is required: {"lambda": ARN}')
+    if group.api_schema is None and group.function_schema is None:
+        yield Problem(path, "has no tools: exactly one of apiSchema and functionSchema is required")
+    if group.api_schema is not None and group.function_schema is not None:
+        yield Problem(path, "has both apiSchema and functionSchema; exactly one is allowed")
+
+
+def _across(
+    agent: AgentDocument,
+    tools: tuple[Tool, ...],
+    name: str | None,
+    known_model: Callable[[str], ModelEntry | None],
+) -> Iterator[Problem]:
+    """What no field shows by itself."""
+    if name is not None and agent.agent_name != name:
+        yield Problem("agentName", f"is {show(agent.agent_name)}, but the address names {show(name)}")
+    choice = agent.foundation_model
+    entry = known_model(choice.model)
+    if entry is None and choice.api is None and not _PROFILE.fullmatch(choice.model):
+        yield Problem(
+            "foundationModel",
+            f"is {show(choice.model)}, which the catalog does not know; name its API:"
+            f' {{"model": {show(choice.model)}, "api": …}}, one of {choices(MODEL_APIS)}',
+        )
+    elif agent.limits.max_cost_usd is not None and (entry is None or entry.price is None):
+        yield Problem("limits.maxCostUsd", f"cannot be kept: the price of {show(choice.model)} is not known")
+    if agent.execution_mode == "fast":
+        yield from _too_slow(tools)
+
+
+def _too_slow(tools: tuple[Tool, ...]) -> Iterator[Problem]:
+    """Express ends after five minutes: one model call and one round of tools must fit into 240 s."""
+    most = FAST_SECONDS - MODEL_TIMEOUT
+    slow = [tool for tool in tools if tool.enabled and tool.timeout_seconds > most]
+    if slow:
+        named = ", ".join(f"{tool.name} ({tool.timeout_seconds} s)" for tool in slow)
+        yield Problem(
+            "executionMode",
+            f"cannot be fast: {MODEL_TIMEOUT} s for the model and a round of tools could pass"
+            f" {FAST_SECONDS} s; lower timeoutSeconds to at most {most} for {named}, or use durable",
+        )
+
+
+def _agent(
+    document: AgentDocument, tools: tuple[Tool, ...], known_model: Callable[[str], ModelEntry | None]
+) -> Agent:
+    model, inference, limits = document.foundation_model, document.inference_configuration, document.limits
+    # An inference profile is a Bedrock resource, so Converse serves it.
+    api = model.api or (None if known_model(model.model) else "converse")
+    return Agent(
+        name=document.agent_name,
+        model=ModelChoice(model.model, api),
+        instruction=document.instruction,
+        tools=tools,
+        description=document.description,
+        inference=Inference(
+            inference.temperature,
+            inference.top_p,
+            inference.maximum_length,
+            tuple(inference.stop_sequences),
+            inference.reasoning_effort,
+        ),
+        limits=Limits(
+            limits.max_laps,
+            limits.max_tokens,
+            None if limits.max_cost_usd is None else Decimal(str(limits.max_cost_usd)),
+            limits.timeout_seconds,
+            limits.max_concurrent_tools,
+            limits.same_call_repeats,
+        ),
+        idle_session_ttl_seconds=document.idle_session_ttl,
+        mode=document.execution_mode,
+        tags=document.tags,
+    )

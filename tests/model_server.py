@@ -1,0 +1,252 @@
+"""An OpenAI-compatible model server for tests, which answers from a script.
+
+    with ModelServer() as server:
+        server.script([ask(("get_book", {"id": 7})), say("Here it is.")])
+        model = OpenAICompatible(server.url)
+
+Every request is held against the types of the `openai` package; one that breaks them is answered with 400 and, with
+a request that the script has no answer for, fails the test when the `with` block ends.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+from freehold.values.model import Usage
+
+DEFAULT_USAGE = Usage(10, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP answer. `body` replaces what would be made of the rest; `hold` keeps it back until the event is set."""
+
+    text: str | None = None
+    calls: tuple[tuple[str, Mapping[str, Any] | str], ...] = ()
+    usage: Usage | None = DEFAULT_USAGE
+    finish: str | None = None
+    status: int = 200
+    body: object = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    delay_seconds: float = 0.0
+    hold: threading.Event | None = None
+    drip_seconds: float | None = None
+
+
+Answer = Reply | Callable[[dict[str, Any]], Reply]
+
+
+def say(text: str, **more: Any) -> Reply:
+    return Reply(text=text, **more)
+
+
+def ask(*calls: tuple[str, Mapping[str, Any] | str], **more: Any) -> Reply:
+    """Tool calls, all in one reply. Arguments given as text are sent as they are."""
+    return Reply(calls=calls, **more)
+
+
+def fail(status: int, message: str = "scripted failure", **more: Any) -> Reply:
+    return Reply(status=status, body={"error": {"message": message, "type": "scripted"}}, usage=None, **more)
+
+
+class ModelServer:
+    """Listens on 127.0.0.1 while its `with` block runs. Safe to use from several threads and processes at once."""
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.problems: list[str] = []
+        self.arrived = threading.Condition()
+        self.closing = threading.Event()
+        self._script: list[Answer] = []
+        self._then: Answer | None = None
+        self._served = Usage()
+        self._http = _Server(self)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.closing.set()
+        self._http.shutdown()
+        self._thread.join()
+        self._http.close_all()
+        # A failure inside the block says more than what followed from it.
+        if kind is None and self.problems:
+            raise AssertionError("; ".join(self.problems))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http.server_port}/v1"
+
+    @property
+    def served(self) -> Usage:
+        """The tokens of every reply that was given out, also where nobody waited for it any more."""
+        with self.arrived:
+            return self._served
+
+    def script(self, answers: Iterable[Answer], then: Answer | None = None) -> None:
+        """Add answers, given out in order of arrival; `then` answers whatever comes after them."""
+        with self.arrived:
+            self._script.extend(answers)
+            self._then = then or self._then
+
+    def wait_for(self, count: int, seconds: float = 30.0) -> None:
+        """Until that many requests have arrived, answered or not."""
+        with self.arrived:
+            if not self.arrived.wait_for(lambda: len(self.requests) >= count, seconds):
+                raise AssertionError(f"{len(self.requests)} of {count} requests arrived in {seconds:g} s")
+
+    def answer(self, request: dict[str, Any], headers: dict[str, str]) -> Reply:
+        """The next answer of the script; wrong requests use none up."""
+        wrong = what_is_wrong(request)
+        with self.arrived:
+            self.requests.append(request)
+            self.headers.append(headers)
+            self.arrived.notify_all()
+            if wrong:
+                self.problems.append(f"request {len(self.requests)} is no chat completion: {wrong}")
+                return fail(400, wrong)
+            answer = self._script.pop(0) if self._script else self._then
+            if answer is None:
+                self.problems.append(f"the script has no answer for request {len(self.requests)}")
+                return fail(400, "the script is over")
+        reply = answer if isinstance(answer, Reply) else answer(request)
+        if reply.usage:
+            with self.arrived:
+                self._served += reply.usage
+        return reply
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, model: ModelServer) -> None:
+        self.model = model
+        self._open: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def close_all(self) -> None:
+        """Also the connections that clients keep alive."""
+        self.server_close()
+        for connection in tuple(self._open):
+            self.shutdown_request(connection)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is no error here."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_POST(self) -> None:
+        model = self.server.model
+        content = self.rfile.read(int(self.headers.get("content-length", 0)))
+        if self.path != "/v1/chat/completions":
+            reply = fail(404, f"nothing at {self.path}")
+        else:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            reply = model.answer(json.loads(content), headers)
+        if reply.delay_seconds:
+            model.closing.wait(reply.delay_seconds)
+        while reply.hold and not reply.hold.wait(0.01) and not model.closing.is_set():
+            pass
+        body = json_body(reply, len(model.requests))
+        self.send_response(reply.status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if reply.drip_seconds is None:
+            self.wfile.write(body)
+            return
+        for byte in body:
+            self.wfile.write(bytes([byte]))
+            if model.closing.wait(reply.drip_seconds):
+                return
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+def json_body(reply: Reply, number: int) -> bytes:
+    if isinstance(reply.body, bytes):
+        return reply.body
+    if reply.body is not None:
+        return json.dumps(reply.body).encode()
+    calls = [
+        {
+            "id": f"call_{number}_{i}",
+            "type": "function",
+            "function": {"name": name, "arguments": given if isinstance(given, str) else json.dumps(given)},
+        }
+        for i, (name, given) in enumerate(reply.calls)
+    ]
+    message = {"role": "assistant", "content": reply.text, **({"tool_calls": calls} if calls else {})}
+    finish = reply.finish or ("tool_calls" if calls else "stop")
+    completion: dict[str, Any] = {
+        "id": f"chatcmpl-{number}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": "scripted-1",
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+    }
+    if usage := reply.usage:
+        completion["usage"] = {
+            "prompt_tokens": usage.input_tokens,
+            "completion_tokens": usage.output_tokens,
+            "total_tokens": usage.total,
+            "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        }
+    return json.dumps(completion).encode()
+
+
+def what_is_wrong(request: object) -> str | None:
+    """Why the `openai` package would not know this request, or None. Fields that it does not know are wrong too."""
+    from pydantic import ValidationError
+
+    adapter = _adapter()
+    try:
+        known = adapter.dump_python(adapter.validate_python(request), mode="json", warnings="none")
+    except ValidationError as error:
+        return str(error)
+    return None if known == request else f"unknown fields: {_lost(request, known, '')}"
+
+
+@cache
+def _adapter() -> Any:
+    """Built once: it costs a second."""
+    from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(CompletionCreateParamsNonStreaming)
+
+
+def _lost(sent: Any, known: Any, path: str) -> str:
+    if isinstance(sent, dict) and isinstance(known, dict):
+        return ", ".join(_lost(sent[key], known.get(key), f"{path}.{key}") for key in sent if sent[key] != known.get(key))
+    if isinstance(sent, list) and isinstance(known, list):
+        pairs = enumerate(zip(sent, known, strict=False))
+        return ", ".join(_lost(one, other, f"{path}[{i}]") for i, (one, other) in pairs if one != other)
+    return f"{path} = {sent!r}"

@@ -1,0 +1,375 @@
+"""What each patch of the local AWS is for, on two servers: MiniStack as it comes, and patched.
+
+A test that fails on `as_it_comes` says that MiniStack has mended it: delete that patch.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from freehold_cli.local.deployment import deploy
+from freehold_cli.local.endpoint import AwsEndpoint
+from freehold_cli.local.processes import free_port
+
+pytestmark = pytest.mark.stack
+
+APPLICATION = Path(__file__).parent / "local_aws"
+SERVER = "import sys; sys.argv = ['ministack']; from ministack.app import main; main()"
+PATIENCE = 30.0
+
+
+@dataclass
+class Server:
+    """A local AWS with the test application deployed."""
+
+    home: Path
+    command: list[str]
+    port: int = field(default_factory=free_port)
+    outputs: dict[str, str] = field(default_factory=dict[str, str])
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def aws(self) -> AwsEndpoint:
+        return AwsEndpoint(f"http://127.0.0.1:{self.port}")
+
+    def start(self) -> None:
+        temporary = self.home / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
+        environment = {
+            "PATH": os.environ["PATH"],
+            **self.aws.environment(),
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self.port),
+            "TMPDIR": str(temporary),
+            "PERSIST_STATE": "1",
+            "S3_PERSIST": "1",
+            "STATE_DIR": str(self.home / "state"),
+            "S3_DATA_DIR": str(self.home / "s3"),
+            "FREEHOLD_LAYER_CACHE": str(self.home / "layers"),
+            "FREEHOLD_SAVE_SECONDS": "0.2",
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "DOCKER_HOST": f"unix://{temporary}/none.sock",
+        }
+        log = (self.home / "log").open("ab")
+        self.process = subprocess.Popen(self.command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        log.close()
+        health = f"{self.aws.url}/_ministack/health"
+        eventually(lambda: answers(health))
+
+    def end(self, how: signal.Signals) -> None:
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.wait(PATIENCE)
+            self.process = None
+
+    def call(self, function: str, event: dict[str, Any], **options: Any) -> dict[str, Any]:
+        answer = self.aws.client("lambda").invoke(
+            FunctionName=self.outputs[function], Payload=json.dumps(event), **options
+        )
+        return {**answer, "Payload": json.loads(answer["Payload"].read())}
+
+    def call_at_once(self, function: str, event: dict[str, Any], times: int) -> list[dict[str, Any]]:
+        with ThreadPoolExecutor(times) as pool:
+            return [
+                answer["Payload"] for answer in pool.map(lambda _: self.call(function, event), range(times))
+            ]
+
+    def run(self, machine: str, given: dict[str, Any]) -> dict[str, Any]:
+        client = self.aws.client("stepfunctions")
+        started = client.start_execution(stateMachineArn=self.outputs[machine], input=json.dumps(given))
+
+        def ended() -> Any:
+            found = client.describe_execution(executionArn=started["executionArn"])
+            return found if found["status"] != "RUNNING" else None
+
+        return eventually(ended)
+
+    def request(self, method: str, path: str, **headers: str) -> httpx.Response:
+        stage = f"{self.aws.url}/restapis/{self.outputs['ApiId']}/v1/_user_request_"
+        return httpx.request(method, stage + path, headers=headers, trust_env=False, timeout=PATIENCE)
+
+    def put(self, *keys: str) -> None:
+        client = self.aws.client("dynamodb")
+        requests = [{"PutRequest": {"Item": {"pk": {"S": key}}}} for key in keys]
+        client.batch_write_item(RequestItems={self.outputs["Table"]: requests})
+
+    def delivered(self) -> list[str]:
+        """The keys of the stream records that the trigger's function has seen, in order."""
+        found = self.aws.client("s3").list_objects_v2(Bucket=self.outputs["Deliveries"])
+        return [entry["Key"].split("-", 2)[2] for entry in found.get("Contents", [])]
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+def eventually(look: Callable[[], Any]) -> Any:
+    end = time.monotonic() + PATIENCE
+    while not (found := look()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+    return found
+
+
+def serve(home: Path, command: list[str]) -> Iterator[Server]:
+    server = Server(home, command)
+    try:
+        server.start()
+        parameters = {"Starts": str(home / "starts")}
+        server.outputs = deploy(
+            APPLICATION / "template.yaml", "probe", server.aws, parameters, home / "build"
+        )
+        yield server
+    finally:
+        server.end(signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def patched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    command = [sys.executable, "-m", "freehold_cli.local.ministack_server"]
+    yield from serve(tmp_path_factory.mktemp("patched"), command)
+
+
+@pytest.fixture(scope="session")
+def as_it_comes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    yield from serve(tmp_path_factory.mktemp("as_it_comes"), [sys.executable, "-c", SERVER])
+
+
+# ------------------------------------------------------------------------------------- functions
+
+
+def test_an_exception_arrives_under_its_class_name(patched: Server, as_it_comes: Server):
+    failed = patched.call("Probe", {"do": "raise"})
+
+    assert failed["FunctionError"] == "Unhandled"
+    assert failed["Payload"]["errorType"] == "ToolThrottled"
+    assert failed["Payload"]["errorMessage"] == "slow down"
+    assert as_it_comes.call("Probe", {"do": "raise"})["Payload"]["errorType"] == "Runtime.HandlerError"
+
+
+def test_an_exception_does_not_end_the_process(patched: Server, as_it_comes: Server):
+    def same_process(server: Server) -> bool:
+        first = server.call("Probe", {})["Payload"]["process"]
+        server.call("Probe", {"do": "raise"})
+        return server.call("Probe", {})["Payload"]["process"] == first
+
+    assert same_process(patched)
+    assert not same_process(as_it_comes)
+
+
+def test_a_process_that_dies_is_an_exit_error(patched: Server, as_it_comes: Server):
+    assert patched.call("Probe", {"do": "die"})["Payload"]["errorType"] == "Runtime.ExitError"
+    assert as_it_comes.call("Probe", {"do": "die"})["Payload"]["errorType"] == "Runtime.HandlerError"
+
+
+def test_a_log_ends_where_the_invocation_does(patched: Server, as_it_comes: Server):
+    """The mark that ends a log also ends its last line; MiniStack waits 50 ms and then misses that line."""
+    kept = patched.call("Probe", {"do": "print"}, LogType="Tail")
+
+    assert base64.b64decode(kept["LogResult"]).decode() == "the last word"
+    assert "LogResult" not in as_it_comes.call("Probe", {"do": "print"}, LogType="Tail")
+
+
+def test_functions_share_one_copy_of_a_layer(patched: Server, as_it_comes: Server):
+    def copies(server: Server) -> int:
+        return len({server.call(name, {"do": "words"})["Payload"] for name in ("Probe", "OtherProbe")})
+
+    assert copies(patched) == 1
+    assert copies(as_it_comes) == 2
+
+
+def test_a_burst_of_calls_is_served_by_four_processes(patched: Server, as_it_comes: Server):
+    def processes(server: Server) -> int:
+        calls = server.call_at_once("Probe", {"do": "sleep", "seconds": 0.5}, 8)
+        return len({call["process"] for call in calls})
+
+    assert processes(patched) == 4
+    assert processes(as_it_comes) == 8
+
+
+def test_two_processes_start_at_once(patched: Server, as_it_comes: Server):
+    def together(server: Server) -> int:
+        return max(call["starting"] for call in server.call_at_once("SlowToStart", {}, 4))
+
+    assert together(patched) <= 2
+    assert together(as_it_comes) > 2
+
+
+# ------------------------------------------------------------------------------------- state machines
+
+
+def test_branches_do_not_see_each_others_variables(patched: Server, as_it_comes: Server):
+    assert json.loads(patched.run("Branches", {})["output"]) == ["left", "right"]
+    assert json.loads(as_it_comes.run("Branches", {})["output"]) != ["left", "right"]
+
+
+def test_a_timeout_may_be_an_expression(patched: Server, as_it_comes: Server):
+    assert patched.run("Timeouts", {"seconds": 20})["status"] == "SUCCEEDED"
+    assert as_it_comes.run("Timeouts", {"seconds": 20})["status"] == "FAILED"
+
+
+def test_a_map_retries_and_catches_by_class_name(patched: Server):
+    ended = patched.run("Machine", {"items": ["one", "raise", "two"], "atOnce": 2})
+
+    assert json.loads(ended["output"]) == ["one", "ToolThrottled", "two"]
+
+
+def test_a_map_over_nothing_and_over_one_is_a_list(patched: Server):
+    assert json.loads(patched.run("Machine", {"items": [], "atOnce": 2})["output"]) == []
+    assert json.loads(patched.run("Machine", {"items": ["one"], "atOnce": 2})["output"]) == ["one"]
+
+
+# ------------------------------------------------------------------------------------- tables
+
+
+def test_a_table_keeps_its_time_to_live(patched: Server, as_it_comes: Server):
+    def status(server: Server) -> str:
+        client = server.aws.client("dynamodb")
+        found = client.describe_time_to_live(TableName=server.outputs["Table"])
+        return found["TimeToLiveDescription"]["TimeToLiveStatus"]
+
+    assert status(patched) == "ENABLED"
+    assert status(as_it_comes) == "DISABLED"
+
+
+def test_a_failed_record_is_delivered_again_and_then_passed_over(patched: Server, as_it_comes: Server):
+    for server in (patched, as_it_comes):
+        server.put("good", "poison", "better")
+        eventually(lambda seen=server: "better" in seen.delivered())
+        server.put("last")
+        eventually(lambda seen=server: "last" in seen.delivered())
+
+    assert patched.delivered().count("good") == 1
+    assert patched.delivered().count("poison") > 1
+    assert as_it_comes.delivered().count("poison") == 1
+
+
+def test_a_cancelled_transaction_names_its_reasons_and_writes_nothing(patched: Server):
+    client, table = patched.aws.client("dynamodb"), patched.outputs["Table"]
+    client.put_item(TableName=table, Item={"pk": {"S": "there"}})
+    fresh = {"TableName": table, "ConditionExpression": "attribute_not_exists(pk)"}
+    puts = [{"Put": {**fresh, "Item": {"pk": {"S": key}}}} for key in ("not there", "there")]
+
+    with pytest.raises(client.exceptions.TransactionCanceledException) as caught:
+        client.transact_write_items(TransactItems=puts)
+
+    reasons = caught.value.response["CancellationReasons"]
+    assert [reason["Code"] for reason in reasons] == ["None", "ConditionalCheckFailed"]
+    assert "Item" not in client.get_item(TableName=table, Key={"pk": {"S": "not there"}}, ConsistentRead=True)
+
+
+# ------------------------------------------------------------------------------------- HTTP
+
+
+def test_a_path_for_any_method_is_served(patched: Server, as_it_comes: Server):
+    event = patched.request("PUT", "/any/thing/else", Authorization="Bearer good").json()
+
+    assert (event["httpMethod"], event["pathParameters"]) == ("PUT", {"proxy": "thing/else"})
+    assert as_it_comes.request("PUT", "/any/thing/else", Authorization="Bearer good").status_code == 403
+
+
+def test_a_preflight_is_answered_with_cors_headers(patched: Server, as_it_comes: Server):
+    header = "Access-Control-Allow-Origin"
+
+    assert patched.request("OPTIONS", "/one").headers[header] == "https://console.example"
+    assert header not in as_it_comes.request("OPTIONS", "/one").headers
+
+
+def test_the_gateways_own_answers_are_those_of_the_template(patched: Server, as_it_comes: Server):
+    refused = patched.request("GET", "/one")
+
+    assert (refused.status_code, refused.json()["title"]) == (401, "Unauthorized")
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert "title" not in as_it_comes.request("GET", "/one").json()
+
+
+def test_an_authorizers_context_reaches_the_function_and_is_cached(patched: Server):
+    first, second = (
+        patched.request(method, path, Authorization="Bearer good").json()["requestContext"]["authorizer"]
+        for method, path in (("GET", "/one"), ("DELETE", "/any/thing"))
+    )
+
+    assert first["tenant"] == "acme"
+    assert first == second
+    assert patched.request("GET", "/one", Authorization="Bearer bad").status_code == 401
+
+
+# ------------------------------------------------------------------------------------- state on disk
+
+
+def test_what_did_not_change_is_not_written_again(patched: Server, as_it_comes: Server):
+    def written(server: Server, service: str) -> int:
+        file = server.home / "state" / f"{service}.json"
+        return file.stat().st_mtime_ns if file.exists() else 0
+
+    eventually(lambda: written(patched, "s3"))
+    before = [written(patched, name) for name in ("dynamodb", "s3")]
+    patched.aws.client("dynamodb").put_item(TableName=patched.outputs["Table"], Item={"pk": {"S": "new"}})
+    eventually(lambda: written(patched, "dynamodb") != before[0])
+
+    assert written(patched, "s3") == before[1]
+    assert not written(as_it_comes, "dynamodb"), "MiniStack saves while it runs"
+
+
+@pytest.fixture(scope="session")
+def restarted(patched: Server, as_it_comes: Server) -> tuple[Server, Server]:
+    """Both servers again, after the patched one was killed and the other one was ended and has saved."""
+    marks = [{"pk": {"S": "kept"}}, {"pk": {"S": "kept too"}}]
+    for server in (patched, as_it_comes):
+        client = server.aws.client("dynamodb")
+        for mark in marks:
+            client.put_item(TableName=server.outputs["Table"], Item=mark)
+        eventually(lambda seen=server: "kept too" in seen.delivered())
+    state = patched.home / "state" / "dynamodb.json"
+    eventually(lambda: "kept too" in state.read_text())
+    patched.end(signal.SIGKILL)
+    as_it_comes.end(signal.SIGTERM)
+    patched.start()
+    as_it_comes.start()
+    return patched, as_it_comes
+
+
+def test_a_killed_server_has_its_items_again(restarted: tuple[Server, Server]):
+    client, table = restarted[0].aws.client("dynamodb"), restarted[0].outputs["Table"]
+
+    found = client.get_item(TableName=table, Key={"pk": {"S": "kept"}}, ConsistentRead=True)
+
+    assert found["Item"] == {"pk": {"S": "kept"}}
+
+
+def test_layers_are_saved_beside_the_functions(restarted: tuple[Server, Server]):
+    def inline(server: Server) -> bool:
+        return '_zip_data": {"__bytes__' in (server.home / "state" / "lambda.json").read_text()
+
+    assert restarted[0].call("Probe", {"do": "words"})["Payload"].endswith("words/__init__.py")
+    assert not inline(restarted[0])
+    assert inline(restarted[1])
+
+
+def test_a_trigger_delivers_after_a_restart(restarted: tuple[Server, Server]):
+    """MiniStack waits for as many new records as there were before, and never delivers those."""
+    for server in restarted:
+        server.put("after the restart")
+        server.put(*(f"more {number}" for number in range(24)))
+
+    eventually(lambda: "after the restart" in restarted[0].delivered())
+    eventually(lambda: "more 23" in restarted[1].delivered())
+    assert "after the restart" not in restarted[1].delivered()

@@ -1,0 +1,154 @@
+"""The command line in surroundings of our own: a fake API, a fake local stack, a fake AWS, no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from freehold_cli.main import app
+from freehold_cli.world import World
+
+from .fake_api import KEY, FakeApi
+
+URL = "http://127.0.0.1:8080"
+
+
+@dataclass
+class FakeInfo:
+    url: str = URL
+    aws_endpoint: str = "http://127.0.0.1:4566"
+    outputs: Mapping[str, str] = field(
+        default_factory=lambda: {"AgentsTable": "agents", "ModelKeySecret": "secret"}
+    )
+
+
+class FakeAws:
+    """Stack outputs, keys and secrets in memory."""
+
+    def __init__(self) -> None:
+        self.stacks: dict[str, dict[str, str]] = {}
+        self.secrets: dict[str, str] = {}
+        self.keys_made: list[tuple[str, str]] = []
+
+    def environment(self) -> dict[str, str]:
+        return {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
+
+    def outputs(self, stack_name: str) -> dict[str, str]:
+        return self.stacks[stack_name]
+
+    def make_key(self, table: str, name: str) -> str:
+        self.keys_made.append((table, name))
+        return KEY
+
+    def put_secret(self, secret: str, text: str) -> None:
+        self.secrets[secret] = text
+
+
+class FakeStack:
+    """A local stack that starts at once. `trouble` is raised by the call of that name."""
+
+    def __init__(self, aws: FakeAws) -> None:
+        self.aws = aws
+        self.info: FakeInfo | None = None
+        self.started: list[dict[str, Any]] = []
+        self.stopped = 0
+        self.deployed: list[str] = []
+        self.trouble: dict[str, BaseException] = {}
+
+    def running(self) -> FakeInfo | None:
+        return self.info
+
+    def start(
+        self,
+        *,
+        parameters: Mapping[str, str],
+        progress: Callable[[str], None],
+        port: int | None = None,
+        detached: bool = False,
+    ) -> FakeInfo:
+        self.started.append({"parameters": dict(parameters), "port": port, "detached": detached})
+        progress("starting the local AWS")
+        self._raise("start")
+        self.info = FakeInfo()
+        return self.info
+
+    def stop(self) -> bool:
+        self.stopped += 1
+        was, self.info = self.info, None
+        return was is not None
+
+    def deploy(
+        self, directory: Path, stack_name: str, parameters: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        self._raise("deploy")
+        self.deployed.append(stack_name)
+        return {"ToolsArn": "arn:aws:lambda:us-east-1:000000000000:function:tools"}
+
+    def _raise(self, name: str) -> None:
+        if name in self.trouble:
+            raise self.trouble[name]
+
+
+class Terminal:
+    """Runs commands as a shell would. `typed` are the lines of a person; None of them means no terminal at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.api = FakeApi()
+        self.aws = FakeAws()
+        self.stack = FakeStack(self.aws)
+        self.environ = {"FREEHOLD_URL": URL, "FREEHOLD_KEY": KEY}
+        self.typed: list[str | BaseException] | None = None
+        self.piped: list[str] = []
+        self.on_sleep: Callable[[], None] = lambda: None
+        self.accounts: list[Mapping[str, str]] = []
+
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(app, arguments, obj=self._world(), catch_exceptions=False)
+
+    def locally(self) -> Terminal:
+        """Without FREEHOLD_URL, in a checkout whose local stack is not running."""
+        self.environ = {}
+        (self.folder / "template.yaml").write_text("Resources: {}\n")
+        return self
+
+    def home(self, name: str) -> Path:
+        path = self.folder / ".freehold" / name
+        path.parent.mkdir(exist_ok=True)
+        return path
+
+    def _world(self) -> World:
+        return World(
+            environ=self.environ,
+            folder=self.folder,
+            package=self.folder / "nowhere" / "in" / "particular" / "settings.py",
+            transport=self.api.transport(),
+            stack_at=lambda _: self.stack,
+            account=self._account,
+            interactive=lambda: self.typed is not None,
+            read_line=self._read_line,
+            sleep=lambda _: self.on_sleep(),
+        )
+
+    def _account(self, environment: Mapping[str, str]) -> FakeAws:
+        self.accounts.append(environment)
+        return self.aws
+
+    def _read_line(self, _: str) -> str:
+        lines = self.piped if self.typed is None else self.typed
+        if not lines:
+            raise EOFError
+        line = lines.pop(0)
+        if isinstance(line, BaseException):
+            raise line
+        return line
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Terminal:
+    return Terminal(tmp_path)

@@ -1,0 +1,235 @@
+"""A stack that answers from memory: over httpx.MockTransport, or on a port to look at the command line with.
+
+python tests/unit/cli/fake_api.py 8099     then FREEHOLD_URL=http://127.0.0.1:8099 FREEHOLD_KEY=fh_fake
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import httpx
+
+Json = dict[str, Any]
+KEY = "fh_fake"
+RUN_ID = "01JZFAKE-1"
+SESSION_ID = "s-1"
+
+
+def at(milliseconds: int) -> str:
+    return f"2026-11-23T12:00:{milliseconds // 1000:02d}.{milliseconds % 1000:03d}Z"
+
+
+def user(text: str = "Where is order 1042?") -> Json:
+    return {"kind": "user", **_of(0), "text": text, "principal": {"type": "key", "id": "k-1"}}
+
+
+def lap(number: int = 1, text: str = "", calls: tuple[Json, ...] = (), **more: Any) -> Json:
+    figures = {"inputTokens": 812, "outputTokens": 24, "cachedTokens": 0, "costUsd": 0.0021, "durationMs": 41}
+    rest = {"model": "a-model", "attempt": 0, "stop": "tools" if calls else "end"}
+    return {
+        "kind": "lap",
+        **_of(40 * number),
+        "lap": number,
+        "text": text,
+        "calls": list(calls),
+        **figures,
+        **rest,
+        **more,
+    }
+
+
+def asks(name: str = "getOrder", arguments: str = '{"orderId": "1042"}', call: int = 0, **more: Any) -> Json:
+    return {"call": call, "name": name, "arguments": arguments, **more}
+
+
+def call(outcome: str = "success", result: str | None = '{"status": "shipped"}', **more: Any) -> Json:
+    found = {} if result is None else {"result": result, "durationMs": 36, "attempt": 0}
+    return {
+        "kind": "call",
+        **_of(80),
+        "lap": 1,
+        "call": 0,
+        "tool": "getOrder",
+        "outcome": outcome,
+        **found,
+        **more,
+    }
+
+
+def discarded() -> Json:
+    figures = {"inputTokens": 812, "outputTokens": 9, "cachedTokens": 0, "costUsd": None}
+    return {"kind": "discarded", **_of(45), "lap": 1, "model": "a-model", **figures}
+
+
+def run(status: str = "COMPLETED", **more: Any) -> Json:
+    shape: Json = {
+        "runId": RUN_ID,
+        "sessionId": SESSION_ID,
+        "agent": "support",
+        "agentVersion": "DRAFT",
+        "alias": "DRAFT",
+        "executionMode": "durable",
+        "status": status,
+        "input": "Where is order 1042?",
+        "createdAt": at(0),
+        "principal": {"type": "key", "id": "k-1"},
+        "trigger": "http",
+    }
+    if status not in ("QUEUED", "RUNNING"):
+        usage = {"inputTokens": 1652, "outputTokens": 60, "cachedTokens": 100}
+        shape |= {"finishedAt": at(312), "output": "It was shipped.", "usage": usage, "costUsd": 0.0042}
+        shape |= {"laps": 2, "calls": 1}
+    return shape | more
+
+
+def _of(milliseconds: int) -> Json:
+    return {"runId": RUN_ID, "turn": 1, "at": at(milliseconds)}
+
+
+ANSWERED: tuple[list[Json], ...] = (
+    [user()],
+    [user(), lap(1, "I look it up.", (asks(),))],
+    [user(), lap(1, "I look it up.", (asks(),)), call("started", None)],
+    [user(), lap(1, "I look it up.", (asks(),)), call()],
+    [user(), lap(1, "I look it up.", (asks(),)), call(), lap(2, "It was shipped.")],
+)
+
+
+@dataclass
+class FakeApi:
+    """`steps` are what the run's items read as, one after the other; with the last one `ended` is reached.
+
+    Requests are kept in `seen`. `refusal` answers every request, `page` is the most items that one answer holds.
+    """
+
+    steps: tuple[list[Json], ...] = ANSWERED
+    ended: Json = field(default_factory=run)
+    refusal: tuple[int, Json] | None = None
+    page: int = 100
+    agents: dict[str, Json] = field(default_factory=dict[str, Json])
+    runs: list[Json] = field(default_factory=lambda: [run(), run("RUNNING", runId="01JZFAKE-2")])
+    seen: list[tuple[str, str, Json]] = field(default_factory=list[tuple[str, str, Json]])
+    step: int = 0
+
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self._respond)
+
+    def _respond(self, request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content or b"{}")
+        status, answer = self.answer(request.method, str(request.url), body, request.headers)
+        return httpx.Response(204) if answer is None else httpx.Response(status, content=json.dumps(answer))
+
+    def answer(
+        self, method: str, url: str, body: Json, headers: Mapping[str, str]
+    ) -> tuple[int, Json | None]:
+        address = urlsplit(url)
+        path = [unquote(part) for part in address.path.strip("/").split("/")][1:]
+        self.seen.append((method, "/".join(path), body))
+        if self.refusal:
+            return self.refusal
+        if headers.get("authorization") != f"Bearer {KEY}":
+            return 401, {"message": "Unauthorized"}
+        return self._route(method, path, body, dict(parse_qsl(address.query)))
+
+    def _route(
+        self, method: str, path: list[str], body: Json, query: Mapping[str, str]
+    ) -> tuple[int, Json | None]:
+        match method, path:
+            case "GET", ["agents"]:
+                return 200, {"agents": [_summary(agent) for agent in self.agents.values()]}
+            case "PUT", ["agents", name]:
+                self.agents[name] = body
+                return 200, _agent(body)
+            case "GET", ["agents", name] if name in self.agents:
+                return 200, _agent(self.agents[name]) | {"updatedAt": at(0)}
+            case "GET", ["agents", name, "versions"] if name in self.agents:
+                return 200, {"versions": [{"version": "3", "digest": "d3", "createdAt": at(0)}]}
+            case "GET", ["agents", name, "aliases"] if name in self.agents:
+                return 200, {"aliases": [{"alias": "live", "routes": [{"version": "3"}]}]}
+            case "POST", ["agents", "support", "runs"]:
+                self.step = 0
+                return 202, {
+                    "runId": RUN_ID,
+                    "sessionId": body.get("sessionId", SESSION_ID),
+                    "status": "RUNNING",
+                }
+            case "GET", ["runs"]:
+                return 200, {"runs": self.runs}
+            case "GET", ["runs", run_id] if run_id == RUN_ID:
+                return 200, self.ended if self.step >= len(self.steps) - 1 else run("RUNNING")
+            case "POST", ["runs", run_id, "cancel"] if run_id == RUN_ID:
+                return 202, run("RUNNING")
+            case "GET", ["sessions", _, "items"]:
+                return 200, self._items(int(query.get("nextToken", "0")))
+            case _, ["keys", *rest]:
+                return _keys(method, rest, body)
+            case _:
+                return 404, problem(404, "NotFound", f"no {'/'.join(path)}")
+
+    def _items(self, start: int) -> Json:
+        found = self.steps[min(self.step, len(self.steps) - 1)]
+        page: Json = {"items": found[start : start + self.page]}
+        if start + self.page < len(found):
+            return page | {"nextToken": str(start + self.page)}
+        self.step += 1
+        return page
+
+
+def problem(status: int, kind: str, detail: str, **more: Any) -> Json:
+    return {
+        "type": f"urn:freehold:{kind}",
+        "title": kind,
+        "status": status,
+        "detail": detail,
+        "path": "/v1/x",
+        **more,
+    }
+
+
+def _summary(agent: Json) -> Json:
+    model = agent.get("foundationModel", "rehearsal")
+    return {"agentName": agent["agentName"], "foundationModel": model, "updatedAt": at(0)}
+
+
+def _agent(agent: Json) -> Json:
+    tools = [{"name": "getOrder", "description": "Look up an order", "actionGroup": "orders"}]
+    told = {
+        "agentName": agent["agentName"],
+        "digest": "d",
+        "tools": tools,
+        "warnings": ["memory is not there yet"],
+    }
+    return {**told, "agent": agent}
+
+
+def _keys(method: str, rest: list[str], body: Json) -> tuple[int, Json | None]:
+    made = {"keyId": "k-9", "name": "ci", "scopes": ["run", "read"], "createdAt": at(0)}
+    if method == "POST":
+        return 201, {**made, **body, "key": "fh_secret"}
+    return (204, None) if rest else (200, {"keys": [made]})
+
+
+class _Handler(BaseHTTPRequestHandler):
+    api = FakeApi(agents={"support": {"agentName": "support", "foundationModel": "rehearsal"}})
+
+    def _serve(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers.get("content-length", "0"))) or b"{}")
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        status, answer = self.api.answer(self.command, self.path, cast("Json", body), headers)
+        content = b"" if answer is None else json.dumps(answer).encode()
+        self.send_response(204 if answer is None else status)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815 - the standard library's names
+
+
+if __name__ == "__main__":
+    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), _Handler).serve_forever()

@@ -1,0 +1,192 @@
+"""apply, validate, agents and keys."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import URL, FakeInfo, Terminal
+from .fake_api import KEY
+
+
+def agent(**more: Any) -> dict[str, Any]:
+    function = {
+        "name": "get_order",
+        "description": "Look up an order.",
+        "parameters": {"order": {"type": "string", "description": "Its number", "required": True}},
+    }
+    group = {
+        "actionGroupName": "orders",
+        "functionSchema": {"functions": [function]},
+        "actionGroupExecutor": {"lambda": "${ToolsArn}"},
+    }
+    named = {"agentName": "support", "foundationModel": "rehearsal", "instruction": "Help people."}
+    return {**named, "actionGroups": [group], **more}
+
+
+def written(terminal: Terminal, document: object, name: str = "agent.json") -> str:
+    path = terminal.folder / name
+    path.write_text(document if isinstance(document, str) else json.dumps(document))
+    return str(path)
+
+
+def lambda_of(stored: dict[str, Any]) -> str:
+    return stored["actionGroups"][0]["actionGroupExecutor"]["lambda"]
+
+
+def test_apply_stores_the_file_and_names_its_tools_and_warnings(terminal: Terminal):
+    result = terminal.run("apply", written(terminal, agent()))
+
+    assert "support is stored with 1 tool: getOrder" in result.stdout
+    assert "warning: memory is not there yet" in result.stdout
+    assert terminal.api.agents["support"]["instruction"] == "Help people."
+
+
+def test_apply_as_json_is_the_apis_answer(terminal: Terminal):
+    one = json.loads(terminal.run("apply", written(terminal, agent()), "--json").stdout)
+    files = [written(terminal, agent(agentName=name), f"{name}.json") for name in ("a", "b")]
+    both = json.loads(terminal.run("apply", *files, "--json").stdout)
+
+    assert one["agentName"] == "support"
+    assert [each["agentName"] for each in both["agents"]] == ["a", "b"]
+
+
+def test_apply_stores_nothing_when_one_file_cannot_be_read(terminal: Terminal):
+    result = terminal.run("apply", written(terminal, agent()), str(terminal.folder / "absent.json"))
+
+    assert result.exit_code == 2
+    assert "absent.json" in result.stderr
+    assert terminal.api.agents == {}
+
+
+def test_apply_fills_in_the_outputs_of_a_stack_of_the_account(terminal: Terminal):
+    terminal.aws.stacks["tools"] = {"ToolsArn": "arn:aws:lambda:eu-west-1:123456789012:function:t"}
+
+    terminal.run("apply", written(terminal, agent()), "--stack", "tools")
+
+    assert lambda_of(terminal.api.agents["support"]).endswith(":t")
+    assert terminal.accounts == [{}]
+
+
+def test_apply_fills_in_the_outputs_of_a_stack_of_the_local_stack(terminal: Terminal):
+    terminal.locally().stack.info = FakeInfo()
+    terminal.home("stack.json").write_text(json.dumps({"url": URL}))
+    terminal.home("key").write_text(KEY)
+    terminal.aws.stacks["tools"] = {"ToolsArn": "arn:aws:lambda:us-east-1:000000000000:function:t"}
+
+    terminal.run("apply", written(terminal, agent()), "--stack", "tools")
+
+    assert terminal.accounts == [terminal.aws.environment()]
+    assert lambda_of(terminal.api.agents["support"]).endswith(":t")
+
+
+def test_an_output_that_the_stack_does_not_have_is_refused_with_those_that_it_has(terminal: Terminal):
+    terminal.aws.stacks["tools"] = {"Other": "x"}
+
+    result = terminal.run("apply", written(terminal, agent()), "--stack", "tools")
+
+    assert result.exit_code == 2
+    assert "${ToolsArn} is no output of the stack tools" in result.stderr
+    assert "Its outputs: Other." in result.stderr
+
+
+def test_placeholders_in_a_schema_are_none_of_ours(terminal: Terminal):
+    from freehold_cli.documents import filled
+
+    document = {"apiSchema": {"payload": "${NotOurs}"}, "lambda": "${ToolsArn}"}
+
+    assert filled(document, {"ToolsArn": "arn"}, "it") == {
+        "apiSchema": {"payload": "${NotOurs}"},
+        "lambda": "arn",
+    }
+
+
+def test_validate_needs_no_stack_and_lists_the_tools_as_the_model_sees_them(terminal: Terminal):
+    terminal.environ = {}
+
+    result = terminal.run("validate", written(terminal, agent()))
+
+    assert result.exit_code == 0
+    for told in (
+        "support is valid, with 1 tool",
+        "get_order",
+        "orders",
+        "Look up an order.",
+        "order string, required",
+    ):
+        assert told in result.stdout
+
+
+def test_validate_as_json_holds_each_tools_schema(terminal: Terminal):
+    printed = json.loads(terminal.run("validate", written(terminal, agent()), "--json").stdout)
+
+    assert printed["agentName"] == "support"
+    assert printed["tools"][0]["inputSchema"]["required"] == ["order"]
+
+
+def test_validate_names_every_problem_with_its_path(terminal: Terminal):
+    broken = agent(limits={"maxLaps": 0}, instruktion="x")
+
+    result = terminal.run("validate", written(terminal, broken), "--json")
+
+    paths = {problem["path"] for problem in json.loads(result.stdout)["problems"]}
+    assert {"limits.maxLaps", "instruktion"} <= paths
+    assert result.exit_code == 2
+    assert "limits.maxLaps: " in result.stderr
+
+
+@pytest.mark.parametrize("content", ["", "{", "- a\n- b\n", "[]", '"text"'])
+def test_a_file_that_is_no_configuration_is_refused(terminal: Terminal, content: str):
+    assert terminal.run("validate", written(terminal, content)).exit_code == 2
+
+
+@pytest.mark.parametrize("path", ["absent.json", "."])
+def test_a_file_that_cannot_be_read_is_refused(terminal: Terminal, path: str):
+    result = terminal.run("validate", str(terminal.folder / path))
+
+    assert result.exit_code == 2
+    assert str(terminal.folder / path) in result.stderr
+
+
+def test_agents_lists_them_or_says_how_to_make_one(terminal: Terminal):
+    empty = terminal.run("agents").stdout
+    terminal.api.agents["support"] = {
+        "agentName": "support",
+        "foundationModel": {"model": "m-1", "api": "converse"},
+    }
+
+    assert "freehold apply" in empty
+    assert "m-1" in terminal.run("agents").stdout
+
+
+def test_one_agent_is_shown_with_tools_versions_and_aliases(terminal: Terminal):
+    terminal.api.agents["support"] = {"agentName": "support", "foundationModel": "rehearsal"}
+
+    printed = terminal.run("agents", "support").stdout
+
+    for told in ("rehearsal", "versions: 3", "live → 3", "getOrder", "Look up an order"):
+        assert told in printed
+
+
+def test_a_new_key_is_all_that_stands_on_standard_output(terminal: Terminal):
+    result = terminal.run("keys", "create", "ci", "--scope", "run", "--expires-in-days", "7")
+
+    assert result.stdout == "fh_secret\n"
+    assert ("POST", "keys", {"name": "ci", "scopes": ["run"], "expiresInDays": 7}) in terminal.api.seen
+
+
+def test_keys_are_listed_and_revoked(terminal: Terminal):
+    assert "k-9" in terminal.run("keys", "list").stdout
+    assert terminal.run("keys", "revoke", "k-9").exit_code == 0
+    assert terminal.api.seen[-1][:2] == ("DELETE", "keys/k-9")
+
+
+def test_a_folder_of_any_name_makes_a_name_that_cloudformation_takes():
+    from freehold_cli.agent_commands import stack_name
+
+    names = [stack_name(Path(each)) for each in ("/x/customer-support", "/x/my agent_2", "/x/2nd", "/x/a")]
+
+    assert names == ["customer-support", "my-agent-2", "stack-2nd", "a"]

@@ -1,0 +1,46 @@
+"""What holds for every command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from freehold_cli.main import KEYS, PANELS
+
+from .conftest import Terminal
+
+COMMANDS = [[name] for panel in PANELS.values() for name in panel] + [["keys", name] for name in KEYS]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_an_example_in_its_help_and_json(terminal: Terminal, command: list[str]):
+    result = terminal.run(*command, "--help")
+
+    assert result.exit_code == 0
+    assert f"Example: freehold {' '.join(command)}" in " ".join(result.stdout.split())
+    assert "--json" in result.stdout
+
+
+def test_help_names_every_command(terminal: Terminal):
+    printed = terminal.run("--help").stdout
+
+    assert all(name in printed for panel in PANELS.values() for name in panel)
+
+
+def test_help_loads_neither_boto3_nor_the_local_stack_nor_the_validator():
+    code = "import sys, freehold_cli.main; print(*sys.modules)"
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert not {
+        "boto3",
+        "botocore",
+        "pydantic",
+        "yaml",
+        "freehold_cli.local.stack",
+        "freehold.configuration",
+    } & set(loaded)

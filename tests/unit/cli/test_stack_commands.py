@@ -1,0 +1,305 @@
+"""up, down, status, try and deploy, over a local stack that is not really there."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+from pathlib import Path
+
+import pytest
+
+from freehold_cli.local.failures import DeploymentFailed, PortTaken, StartFailed
+
+from .conftest import URL, FakeInfo, Terminal
+from .fake_api import KEY, run
+
+ARN = "arn:aws:lambda:us-east-1:000000000000:function:tools"
+
+
+@pytest.fixture
+def local(terminal: Terminal) -> Terminal:
+    """A checkout whose stack does not run, and a person who presses Ctrl-C once there is something to wait for."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    terminal.on_sleep = interrupt
+    return terminal.locally()
+
+
+def runs(terminal: Terminal) -> Terminal:
+    """The stack runs already, with a key that it accepts."""
+    terminal.stack.info = FakeInfo()
+    terminal.home("stack.json").write_text(json.dumps({"url": URL}))
+    terminal.home("key").write_text(KEY)
+    terminal.on_sleep = lambda: None
+    return terminal
+
+
+def agent_folder(terminal: Terminal) -> Path:
+    folder = terminal.folder / "my-agent"
+    folder.mkdir()
+    group = {"actionGroupName": "orders", "actionGroupExecutor": {"lambda": "${ToolsArn}"}}
+    document = {"agentName": "support", "instruction": "Help.", "actionGroups": [group]}
+    (folder / "agent.json").write_text(json.dumps(document))
+    (folder / "template.yaml").write_text("Resources: {}\n")
+    (folder / "ask.txt").write_text("Where is order 1042?\n")
+    return folder
+
+
+def test_up_waits_for_ctrl_c_and_then_stops_what_it_started(local: Terminal):
+    result = local.run("up")
+
+    assert URL in result.stdout
+    assert (result.exit_code, local.stack.stopped) == (0, 1)
+
+
+def test_up_ends_the_same_way_on_sigterm(local: Terminal):
+    local.on_sleep = lambda: os.kill(os.getpid(), signal.SIGTERM)
+
+    result = local.run("up")
+
+    assert (result.exit_code, local.stack.stopped) == (0, 1)
+
+
+def test_signals_are_handled_as_before_once_a_command_ended(local: Terminal):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+
+    local.run("up")
+
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+
+
+def test_up_detached_leaves_the_stack_running(local: Terminal):
+    result = local.run("up", "--detach", "--port", "9000")
+
+    assert local.stack.started == [
+        {"parameters": {"ModelSource": "rehearsal"}, "port": 9000, "detached": True}
+    ]
+    assert (result.exit_code, local.stack.stopped) == (0, 0)
+
+
+def test_up_as_json_prints_where_the_stack_is(local: Terminal):
+    printed = json.loads(local.run("up", "--detach", "--json").stdout)
+
+    assert (printed["url"], printed["outputs"]["AgentsTable"]) == (URL, "agents")
+
+
+def test_up_makes_a_key_that_only_its_owner_can_read(local: Terminal):
+    local.run("up", "--detach")
+
+    file = local.home("key")
+    assert file.read_text().strip() == KEY
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert local.aws.keys_made == [("agents", "local admin")]
+
+
+def test_up_keeps_a_key_that_the_stack_still_accepts(local: Terminal):
+    local.home("key").write_text(KEY)
+
+    local.run("up", "--detach")
+
+    assert local.aws.keys_made == []
+
+
+def test_up_replaces_a_key_that_the_stack_does_not_know(local: Terminal):
+    local.home("key").write_text("fh_of_another_life")
+
+    local.run("up", "--detach")
+
+    assert local.home("key").read_text().strip() == KEY
+
+
+def test_up_brings_a_running_stack_up_to_date_and_leaves_it_running(local: Terminal):
+    result = runs(local).run("up")
+
+    assert (len(local.stack.started), local.stack.stopped, result.exit_code) == (1, 0, 0)
+
+
+def test_up_on_another_port_than_the_running_stacks_is_refused(local: Terminal):
+    result = runs(local).run("up", "--port", "9000")
+
+    assert (result.exit_code, local.stack.started) == (2, [])
+
+
+def test_models_may_come_from_a_server_of_ones_own(local: Terminal):
+    local.environ = {"FREEHOLD_MODEL_URL": "http://127.0.0.1:11434/v1", "FREEHOLD_MODEL_NAME": "qwen3"}
+    local.environ["FREEHOLD_MODEL_KEY"] = "sk-1"
+
+    local.run("up", "--detach")
+
+    expected = {
+        "ModelSource": "openai_compatible",
+        "ModelUrl": "http://127.0.0.1:11434/v1",
+        "ModelName": "qwen3",
+    }
+    assert local.stack.started[0]["parameters"] == expected
+    assert local.aws.secrets == {"secret": "sk-1"}
+
+
+def test_the_option_counts_more_than_the_environment(local: Terminal):
+    local.environ = {"FREEHOLD_MODEL_URL": "http://127.0.0.1:11434/v1"}
+
+    local.run("up", "--detach", "--models", "rehearsal")
+
+    assert local.stack.started[0]["parameters"] == {"ModelSource": "rehearsal"}
+
+
+@pytest.mark.parametrize("models", ["aws", "gpt-5"])
+def test_models_that_cannot_be_had_are_refused_before_anything_starts(local: Terminal, models: str):
+    result = local.run("up", "--models", models)
+
+    assert (result.exit_code, local.stack.started) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [
+        (StartFailed("MiniStack did not come up", ["boom"]), 3),
+        (PortTaken("another program listens on 8080"), 2),
+        (DeploymentFailed("freehold", "ROLLBACK_COMPLETE", ["Table: no"]), 2),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_a_start_that_fails_is_explained_and_leaves_nothing_running(
+    local: Terminal, trouble: BaseException, code: int
+):
+    local.stack.trouble["start"] = trouble
+
+    result = local.run("up", "--detach")
+
+    assert (result.exit_code, local.stack.stopped) == (code, 1)
+    assert str(trouble).splitlines()[:1] == [] or str(trouble).splitlines()[0] in result.stderr
+
+
+def test_a_stack_that_ends_by_itself_ends_up_with_exit_code_3(local: Terminal):
+    def die() -> None:
+        local.stack.info = None
+
+    local.on_sleep = die
+    result = local.run("up")
+
+    assert result.exit_code == 3
+    assert "ended by itself" in result.stderr
+
+
+def test_down_stops_the_stack_and_may_be_repeated(local: Terminal):
+    runs(local)
+
+    assert "Stopped" in local.run("down").stdout
+    assert json.loads(local.run("down", "--json").stdout) == {"stopped": False}
+
+
+def test_status_names_the_agents(local: Terminal):
+    local.api.agents["support"] = {"agentName": "support"}
+
+    printed = json.loads(runs(local).run("status", "--json").stdout)
+
+    assert printed == {"url": URL, "local": True, "agents": ["support"]}
+
+
+def test_deploy_deploys_the_tools_and_then_the_agent_that_names_them(local: Terminal):
+    result = runs(local).run("deploy", str(agent_folder(local)))
+
+    stored = local.api.agents["support"]
+    assert (result.exit_code, local.stack.deployed) == (0, ["my-agent"])
+    assert stored["actionGroups"][0]["actionGroupExecutor"]["lambda"] == ARN
+
+
+def test_deploy_needs_a_running_stack(local: Terminal):
+    local.home("stack.json").write_text(json.dumps({"url": URL}))
+    local.home("key").write_text(KEY)
+
+    assert local.run("deploy", str(agent_folder(local))).exit_code == 3
+
+
+def test_deploy_is_for_the_local_stack_only(terminal: Terminal):
+    result = terminal.run("deploy", str(agent_folder(terminal)))
+
+    assert result.exit_code == 2
+    assert "apply" in result.stderr
+
+
+def test_a_folder_without_an_agent_is_refused_before_anything_is_deployed(local: Terminal):
+    (local.folder / "empty").mkdir()
+
+    result = runs(local).run("deploy", str(local.folder / "empty"))
+
+    assert (result.exit_code, local.stack.deployed) == (2, [])
+
+
+def test_try_starts_deploys_asks_and_stops(local: Terminal):
+    local.on_sleep = lambda: None
+
+    result = local.run("try", str(agent_folder(local)))
+
+    assert "Where is order 1042?" in result.stdout
+    assert "It was shipped." in result.stdout
+    assert (result.exit_code, local.stack.deployed, local.stack.stopped) == (0, ["my-agent"], 1)
+
+
+def test_try_uses_the_stack_that_runs_and_leaves_it_running(local: Terminal):
+    result = runs(local).run("try", str(agent_folder(local)), "--ask", "Something else?")
+
+    assert (result.exit_code, local.stack.started, local.stack.stopped) == (0, [], 0)
+    assert ("POST", "agents/support/runs", {"input": "Something else?"}) in local.api.seen
+
+
+def test_try_goes_on_as_a_chat_in_a_terminal(local: Terminal):
+    runs(local).typed = ["And 1043?"]
+
+    result = local.run("try", str(agent_folder(local)))
+
+    assert ("POST", "agents/support/runs", {"input": "And 1043?", "sessionId": "s-1"}) in local.api.seen
+    assert result.exit_code == 0
+
+
+def test_try_is_exit_code_1_when_the_run_failed(local: Terminal):
+    runs(local).api.ended = run("FAILED")
+
+    assert local.run("try", str(agent_folder(local))).exit_code == 1
+
+
+def test_ctrl_c_during_the_answer_cancels_the_run_and_stops_the_stack(local: Terminal):
+    result = local.run("try", str(agent_folder(local)))
+
+    assert (result.exit_code, local.stack.stopped) == (130, 1)
+    assert ("POST", "runs/01JZFAKE-1/cancel") in [request[:2] for request in local.api.seen]
+
+
+def test_sigterm_during_the_answer_stops_the_stack_too(local: Terminal):
+    local.on_sleep = lambda: os.kill(os.getpid(), signal.SIGTERM)
+
+    result = local.run("try", str(agent_folder(local)))
+
+    assert (result.exit_code, local.stack.stopped) == (143, 1)
+
+
+def test_ctrl_c_in_the_chat_stops_the_stack(local: Terminal):
+    local.on_sleep = lambda: None
+    local.typed = [KeyboardInterrupt()]
+
+    result = local.run("try", str(agent_folder(local)))
+
+    assert (result.exit_code, local.stack.stopped) == (130, 1)
+
+
+def test_a_deployment_that_fails_stops_the_stack_that_was_started_for_it(local: Terminal):
+    local.stack.trouble["deploy"] = DeploymentFailed("my-agent", "ROLLBACK_COMPLETE", ["Table: no"])
+
+    result = local.run("try", str(agent_folder(local)))
+
+    assert (result.exit_code, local.stack.stopped) == (2, 1)
+    assert "Table: no" in result.stderr
+
+
+def test_try_without_a_question_is_refused_before_anything_starts(local: Terminal):
+    folder = agent_folder(local)
+    (folder / "ask.txt").unlink()
+
+    result = local.run("try", str(folder))
+
+    assert (result.exit_code, local.stack.started) == (2, [])
+    assert "--ask" in result.stderr

@@ -1,0 +1,70 @@
+"""Answers as values: tolerant of what is missing, and of what is new."""
+
+from __future__ import annotations
+
+import pytest
+
+from freehold_client import CallItem, DiscardedItem, LapItem, LateItem, OtherItem, Run, UserItem
+from freehold_client.items import read_item
+
+WHERE = {"runId": "c-1", "turn": 1, "at": "2026-11-23T12:00:00.000Z"}
+
+
+def test_a_run_keeps_what_it_was_read_from():
+    wire = {"runId": "c-1", "sessionId": "s", "status": "COMPLETED", "costUsd": 0.5, "newField": {"x": 1}}
+
+    run = Run.read(wire)
+
+    assert (run.run_id, run.cost_usd, run.wire) == ("c-1", 0.5, wire)
+
+
+@pytest.mark.parametrize("cost", [None, "free", True])
+def test_a_price_that_is_no_number_is_unknown_and_not_nothing(cost: object):
+    assert Run.read({"runId": "c-1", "costUsd": cost}).cost_usd is None
+
+
+@pytest.mark.parametrize(
+    ("status", "ended"),
+    [("QUEUED", False), ("RUNNING", False), ("COMPLETED", True), ("STOPPED", True), ("AWAITING", True)],
+)
+def test_a_run_has_ended_when_nothing_more_happens_by_itself(status: str, ended: bool):
+    assert Run.read({"runId": "c-1", "status": status}).ended is ended
+
+
+def test_each_kind_of_item_is_read_as_itself():
+    kinds = {
+        "user": UserItem,
+        "lap": LapItem,
+        "call": CallItem,
+        "discarded": DiscardedItem,
+        "late": LateItem,
+        "somethingNew": OtherItem,
+    }
+
+    assert {kind: type(read_item({"kind": kind, **WHERE})) for kind in kinds} == kinds
+
+
+def test_a_lap_names_the_calls_that_it_asks_for():
+    calls = [
+        {"call": 0, "name": "a", "arguments": "{}"},
+        {"name": "b", "arguments": "no json", "refused": "no tool"},
+    ]
+
+    lap = read_item({"kind": "lap", **WHERE, "lap": 2, "inputTokens": 7, "costUsd": None, "calls": calls})
+
+    assert isinstance(lap, LapItem)
+    assert [(call.call, call.name, call.refused) for call in lap.calls] == [
+        (0, "a", None),
+        (1, "b", "no tool"),
+    ]
+    assert (lap.usage.input_tokens, lap.cost_usd) == (7, None)
+
+
+@pytest.mark.parametrize("broken", [None, [], "text", 7])
+def test_a_field_of_another_type_does_not_break_the_client(broken: object):
+    run = Run.read(
+        {"runId": "c-1", "usage": broken, "error": broken, "warnings": broken, "principal": broken}
+    )
+
+    assert run.usage.input_tokens == 0
+    assert run.error is None

@@ -1,0 +1,274 @@
+"""Requests, retries and errors of the client."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from freehold_client import (
+    Conflict,
+    Freehold,
+    FreeholdApiError,
+    InvalidRequest,
+    NotFound,
+    Problem,
+    ServerError,
+    SessionBusy,
+    Unauthorized,
+    Unreachable,
+)
+
+Answer = httpx.Response | httpx.TransportError
+STARTED = {"runId": "r-1", "sessionId": "s-1", "status": "RUNNING"}
+
+
+class Stack:
+    """Answers with `answers` in turn and keeps the requests and the pauses between them."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self.requests: list[httpx.Request] = []
+        self.pauses: list[float] = []
+        self._answers = list(answers)
+
+    def client(self, url: str = "http://127.0.0.1:8080") -> Freehold:
+        return Freehold(url, "fh_k", httpx.MockTransport(self._respond), sleep=self.pauses.append)
+
+    def _respond(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self._answers.pop(0)
+        if isinstance(answer, httpx.TransportError):
+            raise answer
+        return answer
+
+
+def ok(body: object = None) -> httpx.Response:
+    return httpx.Response(200, json=body or {"runId": "r-1"})
+
+
+def problem(status: int, **more: object) -> httpx.Response:
+    return httpx.Response(status, json={"title": "T", "status": status, "detail": "why", **more})
+
+
+@pytest.mark.parametrize("url", ["http://stack", "http://stack/", "http://stack/v1", "http://stack/v1/"])
+def test_the_address_may_end_with_v1_or_not(url: str):
+    stack = Stack(ok())
+
+    stack.client(url).runs.get("r-1")
+
+    assert str(stack.requests[0].url) == "http://stack/v1/runs/r-1"
+
+
+def test_a_request_bears_the_key():
+    stack = Stack(ok())
+
+    stack.client().runs.get("r-1")
+
+    assert stack.requests[0].headers["authorization"] == "Bearer fh_k"
+
+
+def test_names_cannot_leave_their_place_in_the_path():
+    stack = Stack(ok(), ok())
+    client = stack.client()
+
+    client.runs.get("../keys?x=1#y")
+    client.agents.get("a/b")
+
+    assert [request.url.raw_path for request in stack.requests] == [
+        b"/v1/runs/..%2Fkeys%3Fx%3D1%23y",
+        b"/v1/agents/a%2Fb",
+    ]
+
+
+def test_a_run_is_started_once_though_the_answer_was_lost():
+    stack = Stack(httpx.ReadTimeout("slow"), problem(503), httpx.Response(202, json=STARTED))
+
+    started = stack.client().runs.start("a", "hi")
+
+    keys = {request.headers["idempotency-key"] for request in stack.requests}
+    assert started.run_id == "r-1"
+    assert len(stack.requests) == 3
+    assert len(keys) == 1
+
+
+def test_two_runs_have_two_idempotency_keys():
+    stack = Stack(httpx.Response(202, json=STARTED), httpx.Response(202, json=STARTED))
+    client = stack.client()
+
+    client.runs.start("a", "hi")
+    client.runs.start("a", "hi")
+
+    assert len({request.headers["idempotency-key"] for request in stack.requests}) == 2
+
+
+def test_a_run_that_ended_within_the_wait_comes_whole():
+    stack = Stack(ok({**STARTED, "status": "COMPLETED", "output": "hello"}))
+
+    started = stack.client().runs.start("a", "hi", wait_seconds=25)
+
+    assert started.run is not None
+    assert started.run.output == "hello"
+    assert stack.requests[0].extensions["timeout"]["read"] == 55.0
+
+
+def test_only_what_is_given_is_sent():
+    stack = Stack(httpx.Response(202, json=STARTED))
+
+    stack.client().runs.start("a", "hi", session_id="s", when_busy="enqueue")
+
+    assert json.loads(stack.requests[0].content) == {"input": "hi", "sessionId": "s", "whenBusy": "enqueue"}
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_stack_that_is_busy_is_asked_again(status: int):
+    stack = Stack(problem(status), ok())
+
+    stack.client().runs.get("r-1")
+
+    assert len(stack.requests) == 2
+
+
+def test_asking_again_ends_after_four_times():
+    stack = Stack(*[problem(503) for _ in range(9)])
+
+    with pytest.raises(ServerError):
+        stack.client().runs.get("r-1")
+
+    assert len(stack.requests) == 4
+    assert len(stack.pauses) == 3
+
+
+def test_the_pause_is_the_one_that_the_stack_asks_for_within_bounds():
+    asked = ("3", "86400", "Wed, 21 Oct 2026 07:28:00 GMT")
+    stack = Stack(*[httpx.Response(429, json={}, headers={"retry-after": each}) for each in asked], ok())
+
+    stack.client().runs.get("r-1")
+
+    assert stack.pauses[:2] == [3.0, 20.0]
+    assert stack.pauses[2] <= 1.6
+
+
+@pytest.mark.parametrize("lost", [httpx.ReadTimeout("slow"), httpx.RemoteProtocolError("gone")])
+def test_what_may_have_happened_and_may_not_happen_twice_is_not_repeated(lost: httpx.TransportError):
+    stack = Stack(lost, httpx.Response(201, json={"version": "1"}))
+
+    with pytest.raises(Unreachable):
+        stack.client().agents.freeze("a")
+
+    assert len(stack.requests) == 1
+
+
+def test_what_was_never_sent_is_sent_again():
+    stack = Stack(httpx.ConnectError("refused"), httpx.Response(201, json={"version": "1"}))
+
+    assert stack.client().agents.freeze("a").version == "1"
+
+
+def test_an_unreachable_stack_is_named_with_its_address():
+    stack = Stack(*[httpx.ConnectError("refused") for _ in range(4)])
+
+    with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:8080/v1: refused"):
+        stack.client().runs.get("r-1")
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (lambda: problem(400), InvalidRequest),
+        (lambda: problem(401), Unauthorized),
+        (lambda: problem(403), Unauthorized),
+        (lambda: problem(404), NotFound),
+        (lambda: problem(409), Conflict),
+        (lambda: problem(409, runId="r-7"), SessionBusy),
+        (lambda: problem(422), InvalidRequest),
+        (lambda: problem(500), ServerError),
+        (lambda: problem(418), FreeholdApiError),
+    ],
+)
+def test_each_status_has_its_error(answer: Callable[[], httpx.Response], kind: type[FreeholdApiError]):
+    with pytest.raises(FreeholdApiError) as caught:
+        Stack(answer()).client().agents.delete("a")
+
+    assert type(caught.value) is kind
+    assert caught.value.detail == "why"
+
+
+def test_a_busy_session_names_the_run_that_it_is_busy_with():
+    with pytest.raises(SessionBusy) as caught:
+        Stack(problem(409, runId="r-7")).client().runs.start("a", "hi")
+
+    assert caught.value.run_id == "r-7"
+
+
+def test_every_problem_of_a_refused_document_is_told():
+    problems = [{"path": "limits.maxLaps", "message": "is 0; at least 1"}, {"path": "", "message": "bad"}]
+
+    with pytest.raises(InvalidRequest) as caught:
+        Stack(problem(400, problems=problems)).client().agents.apply({"agentName": "a"})
+
+    assert caught.value.problems == (Problem("limits.maxLaps", "is 0; at least 1"), Problem("", "bad"))
+
+
+def test_a_gateway_that_answers_in_its_own_words_is_understood():
+    with pytest.raises(Unauthorized) as caught:
+        Stack(httpx.Response(403, json={"Message": "not authorized"})).client().runs.get("r-1")
+
+    assert caught.value.detail == "not authorized"
+    assert caught.value.wire["status"] == 403
+
+
+def test_an_answer_that_is_no_json_is_not_taken_for_one():
+    page = httpx.Response(200, html="<html>another program</html>")
+
+    with pytest.raises(FreeholdApiError, match="expected JSON, found text/html"):
+        Stack(page).client().runs.get("r-1")
+
+
+def test_a_document_without_a_name_is_refused_before_it_is_sent():
+    stack = Stack()
+
+    with pytest.raises(InvalidRequest) as caught:
+        stack.client().agents.apply({"instruction": "hello"})
+
+    assert caught.value.problems[0].path == "agentName"
+    assert stack.requests == []
+
+
+def test_a_list_is_read_page_after_page_only_as_far_as_it_is_used():
+    first = {"runs": [{"runId": "r-3"}, {"runId": "r-2"}], "nextToken": "t"}
+    stack = Stack(ok(first), ok({"runs": [{"runId": "r-1"}]}))
+    runs = stack.client().runs.list(agent="a")
+
+    assert [next(runs).run_id, next(runs).run_id] == ["r-3", "r-2"]
+    assert len(stack.requests) == 1
+
+    assert [run.run_id for run in runs] == ["r-1"]
+    assert dict(stack.requests[1].url.params) == {"agent": "a", "nextToken": "t"}
+
+
+def test_a_token_that_repeats_itself_ends_the_list():
+    page = {"keys": [{"keyId": "k"}], "nextToken": "t"}
+
+    assert len(list(Stack(ok(page), ok(page)).client().keys.list())) == 2
+
+
+def test_a_deleted_thing_has_no_answer():
+    assert Stack(httpx.Response(204)).client().keys.revoke("k-1") is None
+
+
+def test_the_text_of_a_new_key_is_not_in_its_description():
+    key = (
+        Stack(httpx.Response(201, json={"keyId": "k", "key": "fh_secret"})).client().keys.create("n", ["run"])
+    )
+
+    assert key.key == "fh_secret"
+    assert "fh_secret" not in repr(key)
+
+
+def test_an_alias_leads_to_the_versions_that_it_was_given():
+    stack = Stack(ok({"alias": "live", "routes": [{"version": "3"}]}))
+
+    assert stack.client().agents.point("a", "live", ["3"]).versions == ("3",)
+    assert json.loads(stack.requests[0].content) == {"routes": [{"version": "3"}]}

@@ -1,0 +1,46 @@
+"""docs/agent.md says what the code does."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from freehold.configuration import document
+from freehold.configuration.document import MODEL_APIS, field_names
+from freehold.configuration.unsupported import UNUSED_IN_AGENT
+
+from .conftest import Workbench
+
+PAGE = (Path(__file__).parents[3] / "docs" / "agent.md").read_text()
+# Parts of what is refused whole: the page names the field that holds them.
+REFUSED = {"when", "target", "enabled", "inference", "regions", "logContent"}
+
+
+def _fields() -> Iterator[str]:
+    for part in vars(document).values():
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            yield from field_names(part)
+
+
+def test_the_example_compiles_without_a_warning(bench: Workbench):
+    (example,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+
+    compiled = bench.compile(json.loads(example), name="customer-support-agent")
+
+    assert compiled.warnings == ()
+    assert {"findBook", "open_return", "find_returns"} <= {tool.name for tool in compiled.agent.tools}
+
+
+@pytest.mark.parametrize("field", sorted(set(_fields()) - REFUSED))
+def test_every_field_is_on_the_page(field: str):
+    assert re.search(rf"\b{field}\b", PAGE)
+
+
+@pytest.mark.parametrize("name", [*MODEL_APIS, *UNUSED_IN_AGENT[:6]])
+def test_every_model_api_and_unused_setting_is_on_the_page(name: str):
+    assert f"`{name}`" in PAGE

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from freehold_cli.local.front_door import DeployedApi, application
+
+AWS = "http://127.0.0.1:4566"
+
+
+def answer_with(status: int, body: bytes = b"", **headers: str) -> httpx.Response:
+    """An answer that comes in pieces, as from a socket."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield body
+
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Response(status, headers=named, content=pieces())
+
+
+class Upstream:
+    """A local AWS that answers each request by a function and remembers it."""
+
+    def __init__(self, answer: Callable[[httpx.Request], httpx.Response]) -> None:
+        self.requests: list[httpx.Request] = []
+        self._answer = answer
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        return self._answer(request)
+
+
+def deploy(file: Path, api: str, at: int) -> None:
+    file.write_text(json.dumps({"ApiId": api}))
+    os.utime(file, ns=(at, at))
+
+
+def ask(
+    upstream: Upstream, outputs: Path, *requests: tuple[str, str], **options: object
+) -> list[httpx.Response]:
+    async def asked() -> list[httpx.Response]:
+        client = httpx.AsyncClient(transport=httpx.MockTransport(upstream))
+        door = application(DeployedApi(AWS, outputs), client, "freehold-1")
+        through = httpx.ASGITransport(door)
+        async with httpx.AsyncClient(transport=through, base_url="http://127.0.0.1:8080") as user:
+            return [await user.request(method, path, **options) for method, path in requests]  # type: ignore[arg-type]
+
+    return asyncio.run(asked())
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> Path:
+    file = tmp_path / "freehold.json"
+    deploy(file, "one", at=1)
+    return file
+
+
+def test_a_request_reaches_the_stage_as_it_was_sent(outputs: Path):
+    upstream = Upstream(lambda request: answer_with(202, b'{"ok": true}', x_request_id="9"))
+    headers = {"Authorization": "Bearer fh_1", "Idempotency-Key": "k", "Connection": "close"}
+
+    (answer,) = ask(upstream, outputs, ("POST", "/v1/a%20b?x=1&x=%2F"), headers=headers, content=b"{}")
+
+    (sent,) = upstream.requests
+    assert str(sent.url) == f"{AWS}/restapis/one/v1/_user_request_/a%20b?x=1&x=%2F"
+    assert (sent.method, sent.content) == ("POST", b"{}")
+    assert (sent.headers["authorization"], sent.headers["idempotency-key"]) == ("Bearer fh_1", "k")
+    assert sent.headers["host"] == "127.0.0.1:4566"
+    assert "connection" not in sent.headers
+    assert (answer.status_code, answer.headers["x-request-id"], answer.json()) == (202, "9", {"ok": True})
+
+
+def test_an_api_that_got_a_new_id_is_found_after_its_deployment(outputs: Path):
+    def redeploy(request: httpx.Request) -> httpx.Response:
+        deploy(outputs, "two", at=2)
+        return answer_with(200)
+
+    upstream = Upstream(redeploy)
+
+    ask(upstream, outputs, ("GET", "/v1/agents"), ("GET", "/v1/agents"))
+
+    assert [request.url.path.split("/")[2] for request in upstream.requests] == ["one", "two"]
+
+
+def test_an_error_answer_and_its_headers_pass_through(outputs: Path):
+    upstream = Upstream(lambda request: answer_with(409, b"{}", content_type="application/problem+json"))
+
+    (answer,) = ask(upstream, outputs, ("PUT", "/v1/agents/a"))
+
+    assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
+
+
+def test_a_local_aws_that_does_not_answer_is_a_503(outputs: Path):
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    (answer,) = ask(Upstream(refuse), outputs, ("GET", "/v1/agents"))
+
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+    assert "ConnectError" in answer.json()["detail"]
+
+
+def test_before_the_first_deployment_everything_is_a_503(tmp_path: Path):
+    upstream = Upstream(lambda request: answer_with(200))
+
+    answer, health = ask(upstream, tmp_path / "none.json", ("GET", "/v1/agents"), ("GET", "/healthz"))
+
+    assert (answer.status_code, answer.json()["status"]) == (503, 503)
+    assert health.json() == {"status": "ok", "deployed": False, "instance": "freehold-1"}
+    assert upstream.requests == []
+
+
+def test_outside_the_api_there_is_nothing(outputs: Path):
+    upstream = Upstream(lambda request: answer_with(200))
+
+    (answer,) = ask(upstream, outputs, ("GET", "/agents"))
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert upstream.requests == []

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freehold_cli.local import sam_template
+from freehold_cli.local.failures import TemplateInvalid
+
+
+def template(path: Path, text: str) -> Path:
+    file = path / "template.yaml"
+    file.write_text(text)
+    return file
+
+
+class Uploads(dict[str, bytes]):
+    """What was uploaded, by key."""
+
+    def take(self, key: str, content: bytes | Path) -> dict[str, str]:
+        self[key] = content if isinstance(content, bytes) else content.read_bytes()
+        return {"Bucket": "here", "Key": key}
+
+
+def function(**properties: Any) -> dict[str, Any]:
+    return {"Type": "AWS::Serverless::Function", "Properties": properties}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("Resources: [", "no YAML"), ("just words", "no Resources"), ("Resources: 3", "no Resources")],
+)
+def test_a_file_that_is_no_template_is_refused_with_its_name(tmp_path: Path, text: str, said: str):
+    with pytest.raises(TemplateInvalid, match=said) as caught:
+        sam_template.load(template(tmp_path, text))
+
+    assert "template.yaml" in str(caught.value)
+
+
+def test_a_template_that_is_not_there_is_refused_with_its_path(tmp_path: Path):
+    with pytest.raises(TemplateInvalid, match=r"template\.yaml: cannot be read"):
+        sam_template.load(tmp_path / "template.yaml")
+
+
+def test_paths_of_resources_and_globals_become_uploads(tmp_path: Path):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "app.py").write_text("")
+    resources = {"Own": function(CodeUri="code"), "Shared": function(), "There": function(CodeUri="s3://b/k")}
+    described: dict[str, Any] = {"Globals": {"Function": {"CodeUri": "code"}}, "Resources": resources}
+    uploads = Uploads()
+
+    sam_template.package(described, tmp_path, tmp_path / "build", uploads.take)
+
+    (key,) = uploads
+    assert described["Globals"]["Function"]["CodeUri"] == {"Bucket": "here", "Key": key}
+    assert resources["Own"]["Properties"]["CodeUri"] == {"Bucket": "here", "Key": key}
+    assert resources["There"]["Properties"]["CodeUri"] == "s3://b/k"
+
+
+def test_a_path_that_is_not_there_is_named_with_its_place(tmp_path: Path):
+    described: dict[str, Any] = {"Resources": {"Api": function(CodeUri="functions/api")}}
+
+    with pytest.raises(TemplateInvalid, match=r"Resources\.Api\.Properties\.CodeUri: .*functions/api"):
+        sam_template.package(described, tmp_path, tmp_path, Uploads().take)
+
+
+def test_a_state_machine_in_yaml_is_uploaded_as_json(tmp_path: Path):
+    (tmp_path / "loop.asl.yaml").write_text("StartAt: One\nStates: {One: {Type: Succeed}}\n")
+    machine = {"Type": "AWS::Serverless::StateMachine", "Properties": {"DefinitionUri": "loop.asl.yaml"}}
+    uploads = Uploads()
+
+    sam_template.package({"Resources": {"Loop": machine}}, tmp_path, tmp_path, uploads.take)
+
+    (content,) = uploads.values()
+    assert json.loads(content) == {"StartAt": "One", "States": {"One": {"Type": "Succeed"}}}
+
+
+def test_a_template_without_the_transform_stays_as_it_is():
+    plain = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
+
+    assert sam_template.transform(plain, {}) == plain
+
+
+def test_what_sam_refuses_is_told_by_resource():
+    wrong = {
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Resources": {"Wrong": function(Runtime="python3.13")},
+    }
+
+    with pytest.raises(TemplateInvalid, match=r"\[Wrong\]"):
+        sam_template.transform(wrong, {})
