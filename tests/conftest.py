@@ -25,7 +25,7 @@ os.environ.update(
     POWERTOOLS_METRICS_NAMESPACE="test",
 )
 # Tests share their own fakes by name: `from world import World`.
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "integration")]
+sys.path[:0] = [str(ROOT / "tests" / suite) for suite in (".", "integration", "stack")]
 
 
 @pytest.fixture(autouse=True)

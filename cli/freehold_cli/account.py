@@ -38,7 +38,10 @@ class AwsAccount:
         client = self._client("cloudformation")
         try:
             stack = client.describe_stacks(StackName=stack_name)["Stacks"][0]
-        except (ClientError, BotoCoreError) as error:
+        except ClientError as error:
+            told = error.response.get("Error", {}).get("Message", str(error))
+            raise WrongUse(f"cannot read the stack {stack_name!r}: {told}") from error
+        except BotoCoreError as error:
             raise WrongUse(f"cannot read the stack {stack_name!r}: {error}") from error
         return {
             output["OutputKey"]: output["OutputValue"]

@@ -49,7 +49,11 @@ def apply(
 
     world, screen = world_of(ctx), Screen(json=as_json)
     read = [documents.read(path) for path in files]
-    if stack is not None:
+    if stack is None:
+        for path, document in zip(files, read, strict=True):
+            if names := documents.placeholders(document):
+                screen.note(f"{path} names {', '.join(names)}, which `--stack NAME` fills in")
+    else:
         outputs = _outputs(world, stack)
         read = [documents.filled(document, outputs, f"the stack {stack}") for document in read]
     with world.client() as client, screen.progress("applying"):
@@ -144,10 +148,14 @@ def stack_name(directory: Path) -> str:
     return name if name[:1].isalpha() else f"stack-{name}"
 
 
-def _told(agent: Agent) -> Text:
+def stored(agent: Agent) -> str:
     names = ", ".join(tool.name for tool in agent.tools)
     tools = f" with {figures.count(len(agent.tools), 'tool')}: {names}" if agent.tools else " without tools"
-    told = Text().append(one_line(f"{agent.agent_name} is stored{tools}"), "green")
+    return one_line(f"{agent.agent_name} is stored{tools}")
+
+
+def _told(agent: Agent) -> Text:
+    told = Text().append(stored(agent), "green")
     for warning in agent.warnings:
         told.append(f"\nwarning: {one_line(warning)}", "yellow")
     return told.append(f'\nfreehold ask {one_line(agent.agent_name)} "…"', "dim")

@@ -47,6 +47,18 @@ def filled(document: Document, outputs: Mapping[str, str], source: str) -> Docum
     return _replaced(document, value)
 
 
+def placeholders(document: Document) -> list[str]:
+    """Each `${Key}` in `document`, once."""
+    found: dict[str, None] = {}
+
+    def note(key: str) -> str:
+        found[f"${{{key}}}"] = None
+        return ""
+
+    _replaced(document, note)
+    return list(found)
+
+
 def rehearsed(document: Document) -> Document:
     """`document` with an ARN of nothing for each `${Key}`, to be checked before there is a stack."""
     return _replaced(document, STAND_IN.format)

@@ -53,7 +53,7 @@ def _code(error: Exception) -> int:
 
 def _what(error: Exception) -> str:
     if isinstance(error, FreeholdApiError):
-        return one_line(error.detail or error.title)
+        return one_line(error.title if error.problems else error.detail or error.title)
     if isinstance(error, Invalid):
         return "this breaks the contract; nothing was stored"
     return printable(str(error))

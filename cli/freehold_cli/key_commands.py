@@ -35,7 +35,7 @@ def create(
     Example: freehold keys create nightly-report --scope run --scope read --expires-in-days 90
     """
     screen = Screen(json=as_json)
-    with world_of(ctx).client() as client:
+    with world_of(ctx).client() as client, screen.progress("making the key"):
         made = client.keys.create(name, scope or ["run", "read"], expires_in_days=expires_in_days)
     screen.answer(made.wire, made.key or "")
     screen.note(f"Key {made.key_id} with {', '.join(made.scopes)}. Keep it now: it cannot be shown again.")
@@ -64,6 +64,6 @@ def revoke(
     Example: freehold keys revoke 01JZK3V9F0Q4T8
     """
     screen = Screen(json=as_json)
-    with world_of(ctx).client() as client:
+    with world_of(ctx).client() as client, screen.progress("revoking the key"):
         client.keys.revoke(key)
     screen.answer({"keyId": key, "revoked": True}, f"Revoked {key}.")

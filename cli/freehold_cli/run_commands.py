@@ -128,7 +128,7 @@ def cancel(
     Example: freehold cancel 01JZK3V9F0Q4T8-1
     """
     screen = Screen(json=as_json)
-    with world_of(ctx).client() as client:
+    with world_of(ctx).client() as client, screen.progress("cancelling"):
         found = client.runs.cancel(run)
     told = f"It has ended already: {found.status}." if found.ended else "It ends before its next step."
     screen.answer(found.wire, Text(told))

@@ -16,6 +16,7 @@ from freehold_client import (
     LapItem,
     Run,
     Started,
+    UserItem,
 )
 
 from .explain import RUN_FAILED, UNREACHABLE, explain
@@ -49,15 +50,18 @@ class Conversation:
         self._steps = steps and not screen.json
         self._said = ""
 
-    def say(self, message: str) -> Run:
-        """Send a message and print what happens until its run has ended; Ctrl-C cancels the run."""
+    def say(self, message: str, *, typed: bool = False) -> Run:
+        """Send a message and print what happens until its run has ended; Ctrl-C cancels the run.
+
+        One that was `typed` stands on the screen already.
+        """
         with self._screen.progress("sending") as progress:
             started = self._client.runs.start(
                 self._agent, well_formed(message), session_id=self._session_id, alias=self._alias
             )
             self._session_id = started.session_id
             try:
-                run = self._watch(started, progress)
+                run = self._watch(started, progress, typed=typed)
             except KeyboardInterrupt:
                 with suppress(FreeholdClientError):
                     self._client.runs.cancel(started.run_id)
@@ -65,15 +69,16 @@ class Conversation:
         self._conclude(run)
         return run
 
-    def _watch(self, started: Started, progress: Callable[[str], None]) -> Run:
+    def _watch(self, started: Started, progress: Callable[[str], None], *, typed: bool) -> Run:
         progress("the agent is at work")
         timeline = Timeline(width=self._screen.width)
         open_calls: dict[tuple[int, int], str] = {}
         for news in self._client.runs.follow(started):
             if isinstance(news, Run):
                 return news
-            if self._steps and not _only_started(news):
-                self._screen.show(timeline.step(news))
+            step = timeline.step(news)
+            if self._steps and not _only_started(news) and not (typed and isinstance(news, UserItem)):
+                self._screen.show(step)
             self._said = news.text if isinstance(news, LapItem) else self._said
             progress(_now(news, open_calls))
         raise AssertionError("unreachable: following ends with the run")
@@ -114,7 +119,7 @@ def chat(world: World, screen: Screen, conversation: Conversation) -> int:
         if not message:
             continue
         try:
-            failed = conversation.say(message).status != "COMPLETED" or failed
+            failed = conversation.say(message, typed=interactive).status != "COMPLETED" or failed
         except FreeholdApiError as error:
             if explain(error, screen) == UNREACHABLE:
                 return UNREACHABLE

@@ -98,7 +98,7 @@ class Timeline:
         text = printable(text if self._full else _compact(text))
         if self._full or len(text) <= CUT_AT:
             return Text(text)
-        rest = f" […] {len(text) - CUT_AT:,} more characters (--full shows all)"
+        rest = f" […] {len(text) - CUT_AT:,} more characters (`show RUN --full`)"
         return Text.assemble(text[:CUT_AT], (rest, "dim"))
 
     def _lines(self, at: str, who: str, style: str, parts: Iterable[Text]) -> Text:
@@ -106,7 +106,7 @@ class Timeline:
         when = f"{offset / 1000:7.2f} s" if offset is not None else ""
         gutter = Text.assemble((f"{when:>9}  ", "dim"), (f"{who:<7}", style))
         lines = [line for part in parts for line in self._broken(part)]
-        hanging = [gutter, *(Text(" " * GUTTER) for _ in lines[1:])]
+        hanging = [gutter, *(Text(" " * GUTTER if line else "") for line in lines[1:])]
         return Text("\n").join(margin + line for margin, line in zip(hanging, lines or [Text()], strict=True))
 
     def _broken(self, text: Text) -> list[Text]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .agent_commands import Folder, deployed
+from .agent_commands import Folder, deployed, stored
 from .explain import RUN_FAILED
 from .local_start import begin, make_sure_of_key, model_parameters
 from .screen import AsJson, Screen
@@ -55,6 +55,7 @@ def _ready(world: World, screen: Screen, stack: Stack, running: StackInfo | None
 def _tried(world: World, screen: Screen, stack: Stack, target: Target, directory: Path, question: str) -> int:
     with world.client(target) as client:
         agent = deployed(screen, stack, client, directory)
+        screen.note(f"{target.url} · {stored(agent)}")
         conversation = Conversation(client, screen, agent.agent_name)
         run = conversation.say(question)
         if world.interactive():

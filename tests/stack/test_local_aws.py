@@ -196,13 +196,14 @@ def test_functions_share_one_copy_of_a_layer(patched: Server, as_it_comes: Serve
     assert copies(as_it_comes) == 2
 
 
-def test_a_burst_of_calls_is_served_by_four_processes(patched: Server, as_it_comes: Server):
+def test_a_burst_of_calls_is_served_by_few_processes(patched: Server, as_it_comes: Server):
     def processes(server: Server) -> int:
         calls = server.call_at_once("Probe", {"do": "sleep", "seconds": 0.5}, 8)
         return len({call["process"] for call in calls})
 
-    assert processes(patched) == 4
-    assert processes(as_it_comes) == 8
+    # Four, and one more where a slow machine lets a call wait for five seconds.
+    assert processes(patched) <= 5
+    assert processes(as_it_comes) > 5
 
 
 def test_two_processes_start_at_once(patched: Server, as_it_comes: Server):

@@ -18,6 +18,8 @@ UNKNOWN = (
     "Check before asking for it again, and tell the user."
 )
 READ_AGAIN = 5
+# What is kept of the Lambda's own time for the client's read margin and for writing the result.
+TIMEOUT_MARGIN_SECONDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +102,11 @@ def _ask(
     tool: Tool, run: Run, lap: Lap, invocation: ToolInvocation, using: ToolCollaborators, *, marked: bool
 ) -> Result:
     began = using.now()
-    deadline = began + tool.timeout_seconds * 1000
+    timeout = _timeout_seconds(tool, invocation)
+    deadline = began + timeout * 1000
     event = tool_event.event(tool, run, lap, invocation.call, deadline=deadline)
     try:
-        payload = using.tools.invoke(tool.lambda_arn, event, timeout_seconds=tool.timeout_seconds)
+        payload = using.tools.invoke(tool.lambda_arn, event, timeout_seconds=timeout)
         answer = tool_event.read_answer(tool, payload)
     except OutcomeUnknown as error:
         if not marked:
@@ -116,6 +119,11 @@ def _ask(
         session_attributes=answer.session_attributes,
         prompt_session_attributes=answer.prompt_session_attributes,
     )
+
+
+def _timeout_seconds(tool: Tool, invocation: ToolInvocation) -> int:
+    """Tool, client, Lambda: each ends before the one around it, so that a late answer is always told apart."""
+    return max(1, min(tool.timeout_seconds, invocation.remaining_ms // 1000 - TIMEOUT_MARGIN_SECONDS))
 
 
 def _result(

@@ -93,6 +93,12 @@ def test_an_output_that_the_stack_does_not_have_is_refused_with_those_that_it_ha
     assert "Its outputs: Other." in result.stderr
 
 
+def test_a_placeholder_that_nothing_fills_in_is_pointed_out(terminal: Terminal):
+    result = terminal.run("apply", written(terminal, agent()))
+
+    assert "names ${ToolsArn}, which `--stack NAME` fills in" in result.stderr
+
+
 def test_placeholders_in_a_schema_are_none_of_ours(terminal: Terminal):
     from freehold_cli.documents import filled
 

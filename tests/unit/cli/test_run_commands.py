@@ -141,7 +141,7 @@ def test_show_cuts_long_results_at_a_marked_place_unless_asked_for_all(terminal:
     cut = terminal.run("show", "01JZFAKE-1")
     full = terminal.run("show", "01JZFAKE-1", "--full")
 
-    assert "[…] 607 more characters (--full shows all)" in cut.stdout
+    assert "[…] 607 more characters (`show RUN --full`)" in cut.stdout
     assert "THE END" not in cut.stdout
     assert "THE END" in full.stdout
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .. import wiring
-from ..configuration import compile_agent
 from ..errors import Invalid
 from . import requests, shapes
 from .caller import Caller
@@ -31,6 +30,9 @@ class SchemaBuckets:
 
 def apply(caller: Caller, name: str, body: str | None) -> Json:
     """Validate, compile and store the draft. Raises `Invalid` with every problem; nothing is stored then."""
+    # pydantic and the OpenAPI libraries are for this call alone.
+    from ..configuration import compile_agent
+
     caller.needs("admin")
     buckets = SchemaBuckets(wiring.schema_buckets())
     known = wiring.catalog().find

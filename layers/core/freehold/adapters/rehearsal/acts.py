@@ -18,6 +18,7 @@ from .words import (
     LOOKING_VERBS,
     POINTING_AT_ONE,
     POINTING_AT_SEVERAL,
+    STOP,
     Word,
     lexicon,
     name_parts,
@@ -34,6 +35,7 @@ _NOT = lexicon("not don't never didn't cannot can't won't without no doesn't")
 _PARTICLES = lexicon("back up out off away down in")
 _ARTICLES = lexicon("a an another new my some")
 _CLAUSES = re.compile(r"[.;!?\n]+|,|\s+(?:and|then|but)\s+")
+_PLAIN_ACTS = ENDING_VERBS | ALTERING_VERBS | lexicon("book reserve pay refund buy renew")
 _QUESTION = re.compile(
     r"\s*(?:and\s+|so\s+)?(?:how|what|when|where|why|which|who|did|does|do|is|are|was|were|has|have)\b"
 )
@@ -73,7 +75,10 @@ def asks_for(name: str, description: str, act: str, reading: Reading, *, sure: b
                 continue
             about = {other.stem for other in reading.words} & objects
             pointed = {other.low for other in spoken[i + 1 :]} & (POINTING_AT_ONE | POINTING_AT_SEVERAL)
-            if word.low == act and (about or sure or pointed or not objects):
+            following = [other for other in spoken[i + 1 :] if other.low not in STOP]
+            if word.low == act and spoken[i + 1 : i + 2] and spoken[i + 1].low in ("me", "us"):
+                continue
+            if word.low == act and (about or sure or pointed or following or not objects):
                 return True
             if word.low in alike and about:
                 return True
@@ -83,6 +88,17 @@ def asks_for(name: str, description: str, act: str, reading: Reading, *, sure: b
             if word.stem in objects and word.low in ACTING_VERBS and act in BEGINNING_VERBS:
                 return True
     return False
+
+
+def demanded(reading: Reading) -> str | None:
+    """An act that the text plainly demands, of those that are no everyday way to ask for information."""
+    for clause in _CLAUSES.split(reading.text):
+        spoken = words(clause)
+        for i, word in enumerate(spoken):
+            denied = {other.low for other in spoken[max(0, i - 4) : i]} & _NOT
+            if word.low in _PLAIN_ACTS and not denied and _is_demanded(spoken, i, begins=False):
+                return None if _QUESTION.match(clause.lower()) else word.low
+    return None
 
 
 def _is_demanded(spoken: Sequence[Word], i: int, *, begins: bool) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any, cast
 
+from .acts import demanded
 from .offers import Offer
 from .parameters import Parameter
 from .plan import Question, Step
@@ -27,6 +28,9 @@ def answer(conversation: Conversation, step: Step, offers: Sequence[Offer], stan
     """What to say when there is no call left to make."""
     parts = [_notice(stands_in_for)] if conversation.first_answer else []
     told = _outcomes(conversation, step, offers)
+    act = demanded(conversation.latest)
+    if told and act and not any(offer.act for offer in step.targets):
+        parts.append(f"I have no tool to {act} anything like that. This is what I can tell:")
     parts += [_of_outcome(outcome, conversation, offers) for outcome in told]
     parts += [_of_question(question) for question in step.questions]
     if not told and not step.questions:

@@ -38,7 +38,7 @@ class Chooser:
     def _known(self) -> set[str]:
         return {root for offer in self._offers for root in offer.vocabulary}
 
-    def ranked(self, reading: Reading, *, unasked: bool = False) -> list[Fit]:
+    def ranked(self, reading: Reading, *, unasked: bool = False, least: float = ENOUGH) -> list[Fit]:
         """The tools that fit well enough, the best first. What changes things must be asked for, or is left out.
 
         `unasked` gives those that were left out for that reason alone.
@@ -52,7 +52,7 @@ class Chooser:
             )
             if demanded != unasked:
                 fits.append(self._fit(offer, filling, reading, filler))
-        return sorted((fit for fit in fits if fit.score >= ENOUGH), key=lambda fit: -fit.score)
+        return sorted((fit for fit in fits if fit.score >= least), key=lambda fit: -fit.score)
 
     def _fit(self, offer: Offer, filling: Filling, reading: Reading, filler: Filler) -> Fit:
         said = sum(offer.weights.get(root, 0.0) * self._rarity(root) for root in reading.stems)

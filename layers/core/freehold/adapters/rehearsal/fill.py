@@ -11,7 +11,7 @@ from .offers import Offer, all_name_stems
 from .parameters import KEY_WORDS, Parameter, properties, vocabulary
 from .phrases import choices_said, clause, pointed_at, told_together
 from .reading import Reading, Value
-from .words import ACTING_VERBS, LOOKING_VERBS, ORDINALS, SEEKING_WORDS, STOP, Word, lexicon, stem
+from .words import ACTING_VERBS, LOOKING_VERBS, ORDINALS, SEEKING_WORDS, STOP, Word, lexicon, name_parts, stem
 
 _AT_MOST = lexicon("under below most within maximum than until up less cheaper")
 _AT_LEAST = lexicon("over above least minimum more from starting")
@@ -53,12 +53,22 @@ class Filler:
     def surely(self, parameter: Parameter, value: Value) -> str | None:
         """The value in the form that this parameter certainly means, or None."""
         form = parameter.element.matched(value)
-        bare = value.kind == "number" and parameter.element.type == "string"
-        if form is None or not bare or len(self.reading.words) < 3:
-            return form
-        # Digits alone may be a price or a count; `thing 17` and `number 17` are keys.
+        return form if form is not None and self._is_key(parameter, value) else None
+
+    def perhaps(self, parameter: Parameter, value: Value) -> bool:
+        """Whether this parameter may mean the value, as long as no other surely does."""
+        return (
+            value not in self.claimed
+            and parameter.element.resembles(value)
+            and self._is_key(parameter, value)
+        )
+
+    def _is_key(self, parameter: Parameter, value: Value) -> bool:
+        """Digits alone may be a price or a count; `thing 17` and `number 17` are keys."""
+        if value.kind != "number" or parameter.element.type != "string" or len(self.reading.words) < 3:
+            return True
         before = {stem(self.reading.word_before(value.start, back)) for back in (1, 2)}
-        return form if before & {*parameter.stems, *map(stem, KEY_WORDS)} else None
+        return bool(before & {*parameter.stems, *map(stem, KEY_WORDS)})
 
     def fill(self, offer: Offer, *, but: Collection[str] = ()) -> Filling:
         """`but` are roots of words that free text must leave out, because they asked for something else."""
@@ -94,21 +104,14 @@ class _Filling:
         self.filling = Filling()
         self.but = but
         self.used: list[Value] = [] if used is None else used
+        self._spare: dict[str, list[tuple[Value, Any]]] = {}
 
     def run(self, wanted: Sequence[Parameter]) -> Filling:
         """The surest first, and what is required before what is not."""
-        by_need = sorted(wanted, key=lambda parameter: not parameter.required)
-        steps = (
-            self._sure,
-            self._choice,
-            self._number,
-            self._resembling,
-            self._truth,
-            self._name,
-            self._text,
-        )
+        by_need = sorted(wanted, key=lambda one: (not one.required, not one.element.code_shapes))
+        steps = (self._sure, self._choice, self._number, self._resembling, self._truth)
         arguments = self.filling.arguments
-        for step in (*steps, self._inner):
+        for step in (*steps, self._inner, self._name, self._text):
             for parameter in by_need:
                 if parameter.name not in arguments:
                     step(parameter)
@@ -118,6 +121,9 @@ class _Filling:
                     arguments[parameter.name] = parameter.schema["default"]
                 else:
                     self.filling.missing.append(parameter)
+        for name, pairs in self._spare.items():
+            if left := list(dict.fromkeys(text for value, text in pairs if value not in self.used)):
+                self.filling.others[name] = left
         self.filling.arguments = {one.name: arguments[one.name] for one in wanted if one.name in arguments}
         return self.filling
 
@@ -133,8 +139,7 @@ class _Filling:
         self._take(parameter, self._nearest(parameter, found), sure=True)
 
     def _resembling(self, parameter: Parameter) -> None:
-        free = (value for value in self._free() if value not in self.filler.claimed)
-        found = [(value, value.text) for value in free if parameter.element.resembles(value)]
+        found = [(value, value.text) for value in self._free() if self.filler.perhaps(parameter, value)]
         self._take(parameter, self._nearest(parameter, found))
 
     def _take(self, parameter: Parameter, found: Sequence[tuple[Value, Any]], *, sure: bool = False) -> None:
@@ -146,9 +151,7 @@ class _Filling:
         else:
             self.filling.arguments[parameter.name] = found[0][1]
             self.used.append(found[0][0])
-            distinct = dict.fromkeys(text for _, text in found[1:] if text != found[0][1])
-            if distinct:
-                self.filling.others[parameter.name] = list(distinct)
+            self._spare[parameter.name] = [pair for pair in found[1:] if pair[1] != found[0][1]]
         self.filling.sure |= {parameter.name} if sure else set()
 
     def _nearest(self, parameter: Parameter, found: list[tuple[Value, Any]]) -> list[tuple[Value, Any]]:
@@ -172,6 +175,10 @@ class _Filling:
             return
         self.filling.arguments[parameter.name] = chosen if parameter.several else chosen[0]
         self.filling.sure.add(parameter.name)
+        own = {stem(part) for choice in chosen for part in name_parts(str(choice))}
+        self.used.extend(
+            Value("name", word.raw, word.start, word.end) for word in self.reading.words if word.stem in own
+        )
         if len(chosen) > 1 and not parameter.several:
             self.filling.others[parameter.name] = chosen[1:]
 

@@ -17,6 +17,9 @@ PROSE_WORDS = lexicon(
     problem issue symptom symptoms feedback explanation remark remarks text why instructions"""
 )
 KEY_WORDS = lexicon("id ids key code number no nr ref reference uuid identifier slug token")
+_OWN_WORDS = re.compile(
+    r"\bown words\b|\bfree text\b|\bin a sentence\b|\bwhat (is|went) wrong\b", re.IGNORECASE
+)
 _LONGEST_CANDIDATE = 120
 
 
@@ -107,7 +110,8 @@ class Parameter:
 
     @cached_property
     def is_prose(self) -> bool:
-        prose = bool(PROSE_WORDS & set(self.parts)) and not self.is_query
+        told = _OWN_WORDS.search(self.description) is not None
+        prose = (told or bool(PROSE_WORDS & set(self.parts))) and not self.is_query
         return self.type == "string" and not self.choices and not self.is_key and prose
 
     @cached_property

@@ -67,7 +67,7 @@ def _hints(parameter: Parameter) -> dict[str, set[str]]:
         for found in [re.search(rf"(?<!\w){re.escape(str(choice))}(?!\w)", text)]
         if found
     )
-    ends = [start for start, _, _ in places[1:]] + [len(text)]
+    ends = [*(start for start, _, _ in places[1:]), len(text)][: len(places)]
     return {
         choice: {word.stem for word in Reading(text[end:stop]).words if word.low not in STOP}
         for (_, end, choice), stop in zip(places, ends, strict=True)

@@ -17,9 +17,6 @@ from .supply import MOST_AT_ONCE, Call, Supply, signature
 from .words import (
     ACTING_VERBS,
     LOOKING_VERBS,
-    ORDINALS,
-    POINTING_AT_ONE,
-    POINTING_AT_SEVERAL,
     SEEKING,
     lexicon,
 )
@@ -33,7 +30,6 @@ _ASKING = lexicon(
     """what what's where where's when who which how why is are do does did can could please tell give i'd will
     would has have"""
 )
-_POINTING = (POINTING_AT_ONE | POINTING_AT_SEVERAL | set(ORDINALS)) - {"i", "me"}
 
 
 @dataclass(frozen=True)
@@ -89,6 +85,9 @@ class Planner:
     def _targets(self, reading: Reading) -> list[tuple[Fit, Reading]]:
         """The best tool, or one for each part of the request where parts plainly ask for different things."""
         best = self._chooser.ranked(reading)[:1]
+        if best and reading.pointers and not self._is_within_reach(best[0], reading):
+            fits = self._chooser.ranked(reading, least=0.0)
+            best = [fit for fit in fits if fit.said and self._is_within_reach(fit, reading)][:1] or best
         parts = [part for part in _PARTS.split(reading.text) if part and part.strip()]
         chosen: dict[str, tuple[Fit, Reading]] = {}
         for part in map(Reading, parts if len(parts) > 1 else ()):
@@ -103,7 +102,7 @@ class Planner:
     def _follow_up(self, reading: Reading) -> list[Fit]:
         """`And the first one?`, `What about X?`: the tool of before, or one that can tell more of what is meant."""
         earlier = [outcome.use.name for outcome in reversed(self._conversation.outcomes)]
-        pointing = any(word.low in _POINTING for word in reading.words)
+        pointing = bool(reading.pointers) or self._supply.mentions(reading)
         going_on = _GOING_ON.match(reading.text) is not None
         if not earlier or not (pointing or going_on):
             return []
@@ -112,16 +111,19 @@ class Planner:
         again = [offer for name in dict.fromkeys(earlier) for offer in looking if offer.name == name][:1]
         for offer in again if going_on else ():
             filling = filler.fill(offer)
-            if self._within_reach(offer, filling, reading):
+            if self._reach(offer, filling, reading):
                 return [Fit(offer, filling)]
         graded: list[tuple[int, int, Fit]] = []
         for i, offer in enumerate(looking if pointing else ()):
             filling = filler.fill(offer)
-            if grade := self._within_reach(offer, filling, reading):
+            if grade := self._reach(offer, filling, reading):
                 graded.append((-grade, i, Fit(offer, filling)))
         return [min(graded, key=lambda one: one[:2])[2]] if graded else []
 
-    def _within_reach(self, offer: Offer, filling: Filling, reading: Reading) -> int:
+    def _is_within_reach(self, fit: Fit, reading: Reading) -> bool:
+        return not fit.filling.missing or self._reach(fit.offer, fit.filling, reading) > 0
+
+    def _reach(self, offer: Offer, filling: Filling, reading: Reading) -> int:
         """How well the conversation gives what the tool still needs; 0 where it does not, or nothing is meant."""
         keyed = [one for one in filling.missing if one.keyed or one.is_key]
         found = [self._supply.recalled(offer, one, reading, filling) for one in keyed]
@@ -149,7 +151,7 @@ class Planner:
         if finder:
             self._add(step, *finder)
         elif unclear:
-            options = next((known[one.name] for one in unclear if known[one.name]), [])
+            options = next((known[one.name] for one in unclear if known[one.name]), list[Found]())
             step.questions.append(Question(offer, unclear, options))
         else:
             for arguments in _spread(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from .words import NUMBER_WORDS, ORDINALS, STOP, Word, words
+from .words import NUMBER_WORDS, ORDINALS, POINTING_AT_ONE, POINTING_AT_SEVERAL, STOP, Word, words
 
 Kind = Literal["quoted", "email", "url", "uuid", "moment", "date", "time", "code", "number", "name"]
 
@@ -89,6 +89,17 @@ class Reading:
         spans = [(value.start, value.end) for value in plain]
         outside = (word for word in self.words if not any(a <= word.start < b for a, b in spans))
         return list(dict.fromkeys(part for word in outside for part in _meaning(word)))
+
+    @cached_property
+    def pointers(self) -> set[str]:
+        """The words that point at what was spoken of before; the `there` of `is there` is none."""
+        pointing = POINTING_AT_ONE | POINTING_AT_SEVERAL | set(ORDINALS)
+        found = (word for word in self.words if word.low in pointing)
+        return {
+            word.low
+            for word in found
+            if word.low != "there" or self.word_before(word.start) not in ("", "is", "are", "was", "were")
+        }
 
     def word_before(self, position: int, back: int = 1) -> str:
         """The word that stands `back` words before a place in the text, in lower case, or nothing."""

@@ -35,7 +35,7 @@ class Outcome:
         )
 
     @cached_property
-    def data(self) -> Any:
+    def data(self) -> object:
         """The result as JSON, or its text where it is none."""
         loaded = _loaded(self.content)
         return self.content if loaded is None else loaded
@@ -122,6 +122,12 @@ class Conversation:
         """The calls of the present run."""
         return list(_outcomes(self.messages[self.start :]))
 
+    def things(self) -> Iterator[dict[str, Any]]:
+        """Every object in any result so far."""
+        for outcome in self.outcomes:
+            held = () if outcome.refused else _holders(outcome.data, ())
+            yield from (cast("dict[str, Any]", holder) for holder, _ in held if isinstance(holder, dict))
+
     def groups(self, parameter: Parameter, subject: Sequence[str]) -> list[list[Found]]:
         """Values for a parameter out of earlier results and calls, one group for each, the latest first.
 
@@ -166,12 +172,12 @@ def _grade_by_form(parameter: Parameter, text: str) -> int:
 
 
 def _grade(parameter: Parameter, subject: Sequence[str], key: str, names: Sequence[str]) -> int:
-    """3 for the same name, 2 for the bare key of the right thing, 0 for another matter."""
+    """3 for the same name, 2 for the bare key of the right thing, 1 for that of any thing, 0 for another matter."""
     parts = name_parts(key)
     bare = [stem(part) for part in parts if part not in KEY_WORDS]
-    if parts == parameter.parts and bare:
-        return 3
     wanted = parameter.stems or list(subject)
+    if parts == parameter.parts:
+        return 3 if bare else 2 if set(wanted) & set(names) else 1
     if bare and parameter.stems and bare == parameter.stems and (parameter.is_key or len(bare) < len(parts)):
         return 3
     if not parameter.stems and bare and len(bare) < len(parts) and bare[-1] in wanted:
@@ -221,7 +227,7 @@ def _outcomes(messages: Sequence[Message]) -> Iterator[Outcome]:
                     yield Outcome(uses[outcome.id], outcome.content, outcome.ok)
 
 
-def _loaded(text: str) -> Any:
+def _loaded(text: str) -> object:
     try:
         return json.loads(text) if re.match(r"\s*[\[{\"\d-]|\s*(true|false)", text) else None
     except ValueError:

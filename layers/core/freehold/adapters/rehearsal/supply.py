@@ -11,12 +11,11 @@ from .fill import Filler, Filling
 from .offers import Offer, all_name_stems
 from .parameters import Parameter
 from .reading import Reading
-from .recall import Conversation, Found
+from .recall import Conversation, Found, scalars
 from .words import ORDINALS, POINTING_AT_ONE, POINTING_AT_SEVERAL, name_parts, stems
 
 MOST_AT_ONCE = 5
 MOST_GUESSES = 3
-_ONE = POINTING_AT_ONE - {"i", "me"}
 
 Call = tuple[Offer, dict[str, Any]]
 
@@ -34,7 +33,12 @@ class Supply:
 
     def recalled(self, offer: Offer, parameter: Parameter, reading: Reading, given: Filling) -> list[Found]:
         """What the conversation offers for a parameter, narrowed by what the request says of it."""
-        groups = self.conversation.groups(parameter, offer.subject)
+        if offer.act and (parameter.choices or parameter.is_prose or parameter.type == "boolean"):
+            return []
+        least = 2 if offer.act and not (parameter.pattern or parameter.code_shapes) else 1
+        groups = [
+            group for group in self.conversation.groups(parameter, offer.subject) if group[0].grade >= least
+        ]
         if not groups:
             return self._told_before(offer, parameter)
         place = next((ORDINALS[word.low] for word in reading.words if word.low in ORDINALS), None)
@@ -49,18 +53,26 @@ class Supply:
                 return best[:MOST_GUESSES]
         return self._meant(offer, groups, reading, given, specific=bool(own))
 
+    def mentions(self, reading: Reading) -> bool:
+        """Whether most of what the text says of its own is said of a thing in an earlier result."""
+        own = set(reading.stems) - self._generic
+        return any(
+            2 * len(own & set(stems(" ".join(scalars(thing))))) > len(own)
+            for thing in self.conversation.things()
+        )
+
     def _meant(
         self, offer: Offer, groups: list[list[Found]], reading: Reading, given: Filling, *, specific: bool
     ) -> list[Found]:
         """Values that no word of the request describes: by `it` and `them`, or by the other arguments."""
-        said = {word.low for word in reading.words}
+        said = reading.pointers
         sure = {str(given.arguments[name]) for name in given.sure}
         beside = [group for group in groups if any(sure & found.texts for found in group)]
         if sure and beside:
             return beside[0][:MOST_GUESSES]
-        if said & POINTING_AT_SEVERAL or (said & _ONE and len(groups[0]) == 1):
+        if said & POINTING_AT_SEVERAL or (said & POINTING_AT_ONE and len(groups[0]) == 1):
             return groups[0][:MOST_AT_ONCE]
-        if said & _ONE and not offer.act:
+        if said & POINTING_AT_ONE and not offer.act:
             return groups[0][:1]
         # What was just looked up in this run was looked up for this.
         if any(found.current for found in groups[0]):
