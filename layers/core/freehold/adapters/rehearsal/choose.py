@@ -14,7 +14,8 @@ from .reading import Reading
 from .words import ACTING_VERBS, LOOKING_VERBS, SEEKING, SEEKING_WORDS, stem
 
 ENOUGH = 1.0
-_SURE, _SURE_OPTIONAL, _MISSING, _UNUSED, _SEARCHED, _DEMANDED = 2.0, 1.2, -0.7, -1.5, 0.8, 3.0
+_SURE, _SURE_OPTIONAL, _FILLED, _MISSING, _UNUSED = 2.0, 1.2, 0.3, -0.7, -1.5
+_SEARCHED, _DEMANDED = 0.8, 3.0
 _VERBS = {stem(verb) for verb in LOOKING_VERBS | ACTING_VERBS | SEEKING_WORDS}
 
 
@@ -51,23 +52,27 @@ class Chooser:
                 offer.name, offer.description, offer.act, reading, sure=bool(filling.sure)
             )
             if demanded != unasked:
-                fits.append(self._fit(offer, filling, reading, filler))
+                fits.append(self._fit(offer, filling, reading, filler, demanded=demanded))
         return sorted((fit for fit in fits if fit.score >= least), key=lambda fit: -fit.score)
 
-    def _fit(self, offer: Offer, filling: Filling, reading: Reading, filler: Filler) -> Fit:
+    def _fit(
+        self, offer: Offer, filling: Filling, reading: Reading, filler: Filler, *, demanded: bool
+    ) -> Fit:
         said = sum(offer.weights.get(root, 0.0) * self._rarity(root) for root in reading.stems)
         score = said + self._values(offer, filling, filler)
         unknown = any(root not in self._known and root not in _VERBS for root in reading.stems)
         if unknown and any(parameter.is_query for parameter in offer.parameters):
             score += _SEARCHED * (2 if SEEKING.search(reading.text) else 1)
         # An act that was asked for in so many words is meant, whatever else the words could mean.
-        return Fit(offer, filling, score + (_DEMANDED if offer.act else 0.0), said)
+        return Fit(offer, filling, score + (_DEMANDED if offer.act and demanded else 0.0), said)
 
     def _values(self, offer: Offer, filling: Filling, filler: Filler) -> float:
         score = _MISSING * len(filling.missing)
         for parameter in offer.parameters:
             if parameter.name in filling.sure and not parameter.choices:
                 score += _SURE if parameter.required else _SURE_OPTIONAL
+            elif parameter.required and parameter.name in filling.arguments and not parameter.is_query:
+                score += _FILLED
         usable = {
             value
             for value in filler.claimed

@@ -1,0 +1,78 @@
+# Everything a developer or CI runs. `make` alone lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# The first Python that is new enough; `make run PYTHON=python3.13` chooses another.
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
+  command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $(name))))
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+# SAM_CLI_TELEMETRY: nothing here reports to anybody.
+export SAM_CLI_TELEMETRY := 0
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: help setup run test check unit stack sam bench lock clean
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/run.stamp ## Install what `make run` needs into .venv
+
+run: setup ## Start the local stack, deploy the example and ask it something (ASK="…")
+	@$(BIN)/freehold try examples/customer-support $(if $(ASK),--ask "$$ASK")
+export ASK
+
+test: check unit stack ## Check and test everything: what CI runs
+
+check: $(VENV)/dev.stamp sam ## Format, lint, types, import rules, templates
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/basedpyright --warnings
+	$(BIN)/lint-imports
+	$(BIN)/cfn-lint template.yaml examples/*/template.yaml
+
+sam: $(VENV)-sam/stamp ## Validate the templates as `sam` sees them
+	AWS_DEFAULT_REGION=us-east-1 $(VENV)-sam/bin/sam validate --lint --template template.yaml
+
+unit: $(VENV)/dev.stamp ## Every suite that needs no local stack
+	$(BIN)/pytest tests/unit tests/integration tests/functions tests/architecture -n 2
+
+stack: $(VENV)/dev.stamp ## The suite on the local stack
+	$(BIN)/pytest tests/stack
+
+bench: $(VENV)/dev.stamp ## Measure the figures of bench/results.md anew
+	$(BIN)/python bench/run.py
+
+lock: $(VENV)/dev.stamp ## Resolve the pinned requirements anew (needs uv)
+	for name in requirements requirements-dev requirements-sam; do \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	    --no-header --no-annotate $$name.in -o $$name.txt; done
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	  --no-header --no-annotate layers/deps/requirements.in -c requirements.txt -o layers/deps/requirements.txt
+
+clean: ## Remove what was installed and built; what the local stack stores stays
+	rm -rf $(VENV) $(VENV)-sam .aws-sam .ruff_cache .pytest_cache .import_linter_cache .hypothesis .freehold/build
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Freehold needs Python 3.11 or newer; set PYTHON=…"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual environment (Debian: apt install python3-venv)"; exit 1; }
+
+# Stamps, so that a second `make run` installs nothing.
+$(VENV)/run.stamp: $(VENV)/bin/python requirements.txt pyproject.toml
+	@echo "installing what Freehold needs into $(VENV) (once) …"
+	@$(PIP) -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
+	@echo "installing what the tests need into $(VENV) (once) …"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(VENV)-sam/stamp: requirements-sam.txt
+	@echo "installing the SAM CLI into $(VENV)-sam (once) …"
+	@test -n "$(PYTHON)" && $(PYTHON) -m venv $(VENV)-sam
+	@$(VENV)-sam/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-sam.txt
+	@touch $@
