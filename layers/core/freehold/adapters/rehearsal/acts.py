@@ -83,7 +83,7 @@ def asks_for(name: str, description: str, act: str, reading: Reading, *, sure: b
             if word.low in alike and about:
                 return True
             particles = (f"{word.low} {other.low}" for other in spoken[i + 1 :] if other.low in _PARTICLES)
-            if any(phrase in description.lower() for phrase in particles):
+            if word.low in ACTING_VERBS and any(phrase in description.lower() for phrase in particles):
                 return True
             if word.stem in objects and word.low in ACTING_VERBS and act in BEGINNING_VERBS:
                 return True

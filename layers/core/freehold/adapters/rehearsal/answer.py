@@ -15,7 +15,7 @@ from .render import Renderer, shown, spoken
 from .words import ACTING_VERBS, LOOKING_VERBS, lexicon, listed, name_parts, sentence
 
 _MOST_TOOLS = 12
-_LONGEST_PURPOSE = 90
+_LONGEST_PURPOSE = 60
 _GREETING = lexicon("hello hi hey morning afternoon evening good greetings howdy help")
 _THANKS = lexicon("thanks thank thx cheers great perfect")
 _ABOUT_ME = re.compile(
@@ -120,11 +120,14 @@ def _offer(conversation: Conversation, step: Step, offers: Sequence[Offer]) -> s
 
 
 def _purpose(offer: Offer) -> str:
-    told = sentence(offer.description) or _capital(spoken(offer.name))
-    if len(told) > _LONGEST_PURPOSE:
-        told = re.split(r"[:;,(]", told)[0][:_LONGEST_PURPOSE].strip()
+    told = _short(sentence(offer.description)) or _capital(spoken(offer.name))
     needs = _needs(offer)
     return f"{told} (needs {needs})" if needs else told
+
+
+def _short(text: str) -> str:
+    """A long sentence up to where it goes into detail."""
+    return re.split(r"[:;,(]|\sand\s", text)[0].strip() if len(text) > _LONGEST_PURPOSE else text
 
 
 def _demand(offer: Offer) -> str:
@@ -137,7 +140,7 @@ def _needs(offer: Offer) -> str:
 
 
 def _deed(offer: Offer) -> str:
-    told = sentence(offer.description)
+    told = _short(sentence(offer.description))
     first = told.split(" ", 1)[0].lower()
     if first in ACTING_VERBS | LOOKING_VERBS and len(told) < _LONGEST_PURPOSE:
         return f"{told[0].lower()}{told[1:]}"

@@ -11,7 +11,7 @@ from .offers import Offer, all_name_stems
 from .parameters import KEY_WORDS, Parameter, properties, vocabulary
 from .phrases import choices_said, clause, pointed_at, told_together
 from .reading import Reading, Value
-from .words import ACTING_VERBS, LOOKING_VERBS, ORDINALS, SEEKING_WORDS, STOP, Word, lexicon, name_parts, stem
+from .words import ACTING_VERBS, LOOKING_VERBS, ORDINALS, SEEKING_WORDS, STOP, Word, lexicon, stem
 
 _AT_MOST = lexicon("under below most within maximum than until up less cheaper")
 _AT_LEAST = lexicon("over above least minimum more from starting")
@@ -19,7 +19,7 @@ _STARTING = lexicon("from start starts begin begins since after in arrival betwe
 _ENDING = lexicon("to end ends until till before out through and")
 _BOUNDS = lexicon("max maximum min minimum limit offset page size")
 _NO_TRUTH = {stem(word) for word in ("is", "has", "with", "only", "include")}
-_COMMONPLACE = {stem(word) for word in SEEKING_WORDS | LOOKING_VERBS | ACTING_VERBS}
+_COMMONPLACE = {stem(word) for word in SEEKING_WORDS | LOOKING_VERBS}
 _FAR = 1000
 
 
@@ -82,6 +82,7 @@ class Filler:
             for word in self.reading.words
             if word.low not in STOP
             and word.low not in ORDINALS
+            and word.low not in ACTING_VERBS
             and word.stem not in but
             and not any(a <= word.start < b for a, b in spans)
         ]
@@ -89,7 +90,7 @@ class Filler:
     def free_text(self, used: Collection[Value], but: Collection[str]) -> str:
         """Words to search for, as the user wrote them."""
         for left_out in (self._tool_words | _COMMONPLACE | set(but), _COMMONPLACE | set(but)):
-            found = self.content(used, left_out)
+            found = self.content({*used, *self.claimed}, left_out)
             if found:
                 return " ".join(word.raw for word in found)
         return ""
@@ -163,6 +164,8 @@ class _Filling:
         parts = set(parameter.parts)
         if (parts & _STARTING and before & _STARTING) or (parts & _ENDING and before & _ENDING):
             return 0
+        if (parts & _STARTING and before & _ENDING) or (parts & _ENDING and before & _STARTING):
+            return 2 * _FAR
         own = set(parameter.stems)
         nearest = min(
             (abs(word.start - value.start) for word in self.reading.words if word.stem in own), default=_FAR
@@ -170,17 +173,11 @@ class _Filling:
         return nearest if nearest < 25 else _FAR
 
     def _choice(self, parameter: Parameter) -> None:
-        chosen = choices_said(parameter.element, self.reading) if parameter.element.choices else []
-        if not chosen:
-            return
-        self.filling.arguments[parameter.name] = chosen if parameter.several else chosen[0]
-        self.filling.sure.add(parameter.name)
-        own = {stem(part) for choice in chosen for part in name_parts(str(choice))}
-        self.used.extend(
-            Value("name", word.raw, word.start, word.end) for word in self.reading.words if word.stem in own
-        )
-        if len(chosen) > 1 and not parameter.several:
-            self.filling.others[parameter.name] = chosen[1:]
+        if parameter.element.choices:
+            taken = {value.start for value in self.used}
+            said = choices_said(parameter.element, self.reading)
+            free = [(value, choice) for value, choice in said if value.start not in taken]
+            self._take(parameter, self._nearest(parameter, free), sure=True)
 
     def _number(self, parameter: Parameter) -> None:
         """A number next to the parameter's own words, or the one that is left where one is needed."""
@@ -220,11 +217,8 @@ class _Filling:
         own = set(parameter.stems) - _NO_TRUTH - self.but
         for i, word in enumerate(self.reading.words):
             if word.stem in own:
-                denied = {other.low for other in self.reading.words[max(0, i - 2) : i]} & {
-                    "no",
-                    "not",
-                    "without",
-                }
+                before = {other.low for other in self.reading.words[max(0, i - 2) : i]}
+                denied = not before.isdisjoint(("no", "not", "without"))
                 self.filling.arguments[parameter.name] = not denied
                 return
 

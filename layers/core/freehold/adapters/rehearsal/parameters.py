@@ -115,6 +115,12 @@ class Parameter:
         return self.type == "string" and not self.choices and not self.is_key and prose
 
     @cached_property
+    def recallable(self) -> bool:
+        """Whether a value told earlier in the conversation may be meant again."""
+        simple = self.type in ("string", "integer", "number") and not self.choices
+        return simple and not self.is_prose and not self.is_query
+
+    @cached_property
     def kinds(self) -> set[str]:
         """Kinds of value that the format asks for, or that name and description speak of."""
         by_format = {"email": "email", "date": "date", "date-time": "moment", "time": "time", "uuid": "uuid"}

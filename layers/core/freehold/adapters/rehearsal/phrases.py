@@ -23,15 +23,17 @@ def clause(reading: Reading) -> str:
     return found["why"].strip() if found and " " in found["why"].strip() else ""
 
 
-def choices_said(parameter: Parameter, reading: Reading) -> list[Any]:
-    """The choices that a text speaks of: by their own words, or else by what the description says of them."""
-    said = [word.stem for word in reading.words]
+def choices_said(parameter: Parameter, reading: Reading) -> list[tuple[Value, Any]]:
+    """The choices that a text speaks of, with where: by their own words, or else by what the description says."""
     hints = _hints(parameter)
-    graded = [(_grade(choice, said, hints), choice) for choice in parameter.choices]
-    best = max((grade for grade, _ in graded), default=0)
-    # In a list, every choice that is named counts; one value is the one that is named best.
-    least = 2 if best >= 2 and parameter.several else best
-    return [choice for grade, choice in graded if grade and grade >= least]
+    graded = [(*_where(choice, reading.words, hints), choice) for choice in parameter.choices]
+    best = max((grade for grade, _, _ in graded), default=0)
+    least = min(best, 2)
+    return [
+        (Value("name", word.raw, word.start, word.end), choice)
+        for grade, word, choice in graded
+        if word is not None and grade >= least
+    ]
 
 
 def pointed_at(parameter: Parameter, reading: Reading, content: Collection[Word]) -> Iterator[Value]:
@@ -74,8 +76,12 @@ def _hints(parameter: Parameter) -> dict[str, set[str]]:
     }
 
 
-def _grade(choice: Any, said: Sequence[str], hints: dict[str, set[str]]) -> int:
+def _where(choice: Any, said: Sequence[Word], hints: dict[str, set[str]]) -> tuple[int, Word | None]:
+    """How surely a text speaks of a choice, and the word that does."""
     own = [stem(part) for part in name_parts(str(choice))] or [str(choice)]
-    if all(part in said for part in own):
-        return 1 + len(own)
-    return 1 if hints.get(str(choice), set[str]()) & set(said) else 0
+    places = [next((word for word in said if word.stem == part), None) for part in own]
+    if all(places):
+        return 1 + len(own), places[-1]
+    told = hints.get(str(choice), set[str]())
+    hinting = next((word for word in said if word.stem in told), None)
+    return (1 if hinting else 0), hinting

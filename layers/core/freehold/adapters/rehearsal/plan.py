@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .choose import Chooser, Fit
+from .choose import ENOUGH, Chooser, Fit
 from .fill import Filler, Filling
 from .offers import Offer
 from .parameters import Parameter
 from .reading import Reading
 from .recall import Conversation, Found
 from .supply import MOST_AT_ONCE, Call, Supply, signature
-from .words import (
-    ACTING_VERBS,
-    LOOKING_VERBS,
-    SEEKING,
-    lexicon,
-)
+from .words import ACTING_VERBS, LOOKING_VERBS, SEEKING, lexicon
 
 MOST_CALLS = 8
 _PARTS = re.compile(
@@ -59,16 +55,20 @@ class Planner:
         self._offers = offers
         self._chooser = Chooser(offers)
         self._supply = Supply(conversation, offers)
+        # What is wanted must not change with what the run finds out.
+        self._beforehand = Supply(conversation.beforehand, offers)
         self._made = {signature(outcome.use.name, outcome.arguments) for outcome in conversation.made}
 
     def step(self) -> Step:
         step = Step()
         reading = self._request()
-        for fit, part in self._targets(reading):
+        targets = self._targets(reading)
+        unasked = self._unasked(reading)
+        if unasked and all(fit.filling.missing and fit.said < unasked.said for fit, _ in targets):
+            step.unasked, targets = unasked.offer, []
+        for fit, part in targets:
             step.targets.append(fit.offer)
             self._pursue(fit, part, reading, step)
-        if not step.targets:
-            step.unasked = next((fit.offer for fit in self._chooser.ranked(reading, unasked=True)), None)
         left = MOST_CALLS - len(self._conversation.made)
         step.calls = step.calls[: min(left, MOST_AT_ONCE)] if left > 0 else []
         return step
@@ -82,12 +82,26 @@ class Planner:
         own_matter = fits and fits[0].said and not fits[0].filling.missing and _is_asking(latest)
         return latest if own_matter else self._conversation.request
 
+    def _unasked(self, reading: Reading) -> Fit | None:
+        """A tool that changes something, spoken of by its act, but not asked for."""
+        for fit in self._chooser.ranked(reading, unasked=True, least=-math.inf):
+            if fit.said >= ENOUGH and fit.offer.name_stems & set(reading.stems):
+                return fit
+        return None
+
     def _targets(self, reading: Reading) -> list[tuple[Fit, Reading]]:
         """The best tool, or one for each part of the request where parts plainly ask for different things."""
         best = self._chooser.ranked(reading)[:1]
-        if best and reading.pointers and not self._is_within_reach(best[0], reading):
+        if (
+            best
+            and not best[0].offer.act
+            and reading.pointers
+            and not self._is_within_reach(best[0], reading)
+        ):
             fits = self._chooser.ranked(reading, least=0.0)
             best = [fit for fit in fits if fit.said and self._is_within_reach(fit, reading)][:1] or best
+        elif best and self._is_guess(best[0], reading) and self._beforehand.mentions(reading):
+            best = self._follow_up(reading) or best
         parts = [part for part in _PARTS.split(reading.text) if part and part.strip()]
         chosen: dict[str, tuple[Fit, Reading]] = {}
         for part in map(Reading, parts if len(parts) > 1 else ()):
@@ -101,8 +115,8 @@ class Planner:
 
     def _follow_up(self, reading: Reading) -> list[Fit]:
         """`And the first one?`, `What about X?`: the tool of before, or one that can tell more of what is meant."""
-        earlier = [outcome.use.name for outcome in reversed(self._conversation.outcomes)]
-        pointing = bool(reading.pointers) or self._supply.mentions(reading)
+        earlier = [outcome.use.name for outcome in reversed(self._conversation.beforehand.outcomes)]
+        pointing = bool(reading.pointers) or self._beforehand.mentions(reading)
         going_on = _GOING_ON.match(reading.text) is not None
         if not earlier or not (pointing or going_on):
             return []
@@ -123,11 +137,14 @@ class Planner:
     def _is_within_reach(self, fit: Fit, reading: Reading) -> bool:
         return not fit.filling.missing or self._reach(fit.offer, fit.filling, reading) > 0
 
+    def _is_guess(self, fit: Fit, reading: Reading) -> bool:
+        """Whether nothing but loose words speaks for the tool."""
+        return not (fit.offer.act or fit.filling.sure or fit.filling.missing or SEEKING.search(reading.text))
+
     def _reach(self, offer: Offer, filling: Filling, reading: Reading) -> int:
         """How well the conversation gives what the tool still needs; 0 where it does not, or nothing is meant."""
-        keyed = [one for one in filling.missing if one.keyed or one.is_key]
-        found = [self._supply.recalled(offer, one, reading, filling) for one in keyed]
-        if len(keyed) < len(filling.missing) or not all(found):
+        found = [self._beforehand.recalled(offer, one, reading, filling) for one in filling.missing]
+        if not all(found):
             return 0
         return min(one[0].grade for one in found) if found else int(bool(filling.arguments))
 

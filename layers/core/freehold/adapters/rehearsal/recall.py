@@ -43,10 +43,8 @@ class Outcome:
     @cached_property
     def refused(self) -> bool:
         """Whether the tool gave no more than a reason why not."""
-        data = self.data
-        return not self.ok or (
-            isinstance(data, dict) and bool(data) and set(cast("dict[str, Any]", data)) <= _REASONS
-        )
+        fields = cast("dict[str, Any]", self.data) if isinstance(self.data, dict) else dict[str, Any]()
+        return not self.ok or (bool(fields) and set(fields) <= _REASONS)
 
 
 @dataclass(frozen=True)
@@ -78,6 +76,11 @@ class Conversation:
         self.start = at[-1] if at else 0
         self.messages = messages
         self._texts = [message.text for message in messages if isinstance(message, UserMessage)]
+
+    @cached_property
+    def beforehand(self) -> Conversation:
+        """The conversation as it was when the present run began."""
+        return Conversation(self.messages[: self.start + 1])
 
     @cached_property
     def asked_before(self) -> bool:
@@ -141,9 +144,12 @@ class Conversation:
             for data in (None if outcome.refused else outcome.data, outcome.arguments):
                 graded = list(_graded(parameter, subject, data, about, current=position >= earliest))
                 best = max((found.grade for found in graded), default=0)
-                distinct = {str(found.value): found for found in reversed(graded) if found.grade == best}
+                distinct: dict[str, Found] = {}
+                for found in graded:
+                    if found.grade == best:
+                        distinct.setdefault(str(found.value), found)
                 if distinct:
-                    groups.append(list(reversed(distinct.values())))
+                    groups.append(list(distinct.values()))
         return groups
 
 

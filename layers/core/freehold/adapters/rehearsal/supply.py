@@ -33,7 +33,7 @@ class Supply:
 
     def recalled(self, offer: Offer, parameter: Parameter, reading: Reading, given: Filling) -> list[Found]:
         """What the conversation offers for a parameter, narrowed by what the request says of it."""
-        if offer.act and (parameter.choices or parameter.is_prose or parameter.type == "boolean"):
+        if not parameter.recallable:
             return []
         least = 2 if offer.act and not (parameter.pattern or parameter.code_shapes) else 1
         groups = [

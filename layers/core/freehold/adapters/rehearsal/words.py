@@ -51,7 +51,7 @@ ALTERING_VERBS = lexicon("update change set edit modify patch put move reschedul
 SEEKING = re.compile(
     r"\b(do|does|did|have|has)\s+(you|it|they|we|he|she)\s+(have|got|offer|carry|know)\b|\bhave\s+you\s+got\b|"
     r"\b(is|are)\s+there\b|\bany\b|\blook(ing)?\s+for\b|\b(find|search|show|list|recommend|suggest|sell|offer)\b|"
-    r"\bhow\s+(much|many)\b|\bwhich\b|\bprice|\bcosts?\b|\binterested\s+in\b|\bi\s+(need|want)\b",
+    r"\bhow\s+(much|many)\b|\bwhich\b|\bprice|\bcosts?\b|\binterested\s+in\b|\bi\s+(need|want)\b|\bi(\s+would|['’]d)\s+like\b",
     re.IGNORECASE,
 )
 SEEKING_WORDS = lexicon(
