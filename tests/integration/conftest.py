@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 from moto import mock_aws
-from world import World, agent, clients
 
 from freehold.values.model import Price
+from world import World, agent, clients
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from world import START, World, agent, tool
 
 from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.beginning import continue_run, start_run
@@ -12,6 +11,7 @@ from freehold.ending import Ending
 from freehold.errors import Conflict, NotFound, SessionBusy, StaleWrite, StoreUnavailable
 from freehold.values.model import AssistantMessage, ToolMessage, UserMessage
 from freehold.values.run import RunError
+from world import START, World, agent, tool
 
 CALL = ("look_up", {"id": "7"})
 

@@ -5,11 +5,11 @@ from threading import Barrier, Event
 from typing import Any
 
 import pytest
-from world import World, agent, answer, tool
 
 from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.errors import CallInProgress, OutcomeUnknown, ToolFailed, ToolThrottled, ToolUnavailable
 from freehold.values.run import Run
+from world import World, agent, answer, tool
 
 ONCE = tool("pay", idempotent=False)
 

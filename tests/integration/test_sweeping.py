@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from world import World, agent, tool
-
 from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.sweeping import Swept
+from world import World, agent, tool
 
 PATIENCE = 420
 

@@ -7,11 +7,11 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from world import World, agent, answer, tool
 
 from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.errors import ModelRejected, ModelThrottled
 from freehold.values.model import AssistantMessage, ModelReply, ModelRequest, ToolMessage, Usage, UserMessage
+from world import World, agent, answer, tool
 
 LOOK_UP = ("look_up", {"id": "7"})
 

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model_server import ModelServer
-
 from freehold.adapters.api_keys import SCOPES, ApiKeys
 from freehold_cli.local.stack import LocalStack
 from freehold_client import Freehold, Run
+from model_server import ModelServer
 
 ROOT = Path(__file__).parents[2]
 TENANT = "suite"
@@ -56,7 +55,11 @@ class Product:
 
     def effects(self) -> list[dict[str, str]]:
         """What the tools did, in no order: `{key, function, note}` of every invocation."""
-        pages = self.aws("dynamodb").get_paginator("scan").paginate(TableName=self.effects_table, ConsistentRead=True)
+        pages = (
+            self.aws("dynamodb")
+            .get_paginator("scan")
+            .paginate(TableName=self.effects_table, ConsistentRead=True)
+        )
         found = [item for page in pages for item in page["Items"]]
         return [{name: value["S"] for name, value in item.items()} for item in found]
 
@@ -87,13 +90,18 @@ def eventually(seen: Callable[[], Any], seconds: float = 30.0) -> Any:
     return found
 
 
-@contextmanager
-def running_product(home: Path, **parameters: str) -> Iterator[Product]:
-    """Start, deploy and stop the product under `home`; installed dependencies are shared with `.freehold/`."""
-    home.mkdir(parents=True, exist_ok=True)
+def share_build(home: Path) -> None:
+    """Make a stack's home whose installed dependencies are those of `.freehold/`, so that they are installed once."""
     shared = ROOT / ".freehold" / "build"
     shared.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
     (home / "build").symlink_to(shared)
+
+
+@contextmanager
+def running_product(home: Path, **parameters: str) -> Iterator[Product]:
+    """Start, deploy and stop the product under `home`."""
+    share_build(home)
     stack = LocalStack(home, ROOT)
     with ModelServer() as model:
         given = {"ModelSource": "openai_compatible", "ModelUrl": model.url} | parameters
@@ -103,8 +111,6 @@ def running_product(home: Path, **parameters: str) -> Iterator[Product]:
             keys = ApiKeys(stack.aws.client("dynamodb"), info.outputs["AgentsTable"])
             key = keys.create(tenant=TENANT, name="suite", scopes=SCOPES, now=int(time.time()))
             with Freehold(info.url, key.text) as api:
-                yield Product(
-                    stack, info.outputs, api, info.url, model, tools["ToolsArn"], tools["Effects"]
-                )
+                yield Product(stack, info.outputs, api, info.url, model, tools["ToolsArn"], tools["Effects"])
         finally:
             stack.stop()

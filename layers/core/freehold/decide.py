@@ -64,8 +64,7 @@ def decide(history: History, agent: Agent, *, now: int, events: int) -> Step | N
         return Step("finish", lap, status="STOPPED", reason=reason)
     if _execution_is_worn(history, agent, now=now, events=events):
         return Step("continue", lap)
-    refused_only = last is not None and not last.open_calls
-    if last and history.unanswered and not refused_only:
+    if history.unanswered:
         calls = history.unanswered
         caused = events + EVENTS_PER_LAP + EVENTS_PER_CALL * len(calls)
         return Step("tools", lap, calls, concurrency=agent.limits.max_concurrent_tools, events=caused)

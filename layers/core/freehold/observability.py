@@ -10,6 +10,8 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from .values.run import Run
+
 Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
 SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "freehold")
@@ -35,6 +37,17 @@ def handler(function: Handler) -> Handler:
 
     traced = tracer.capture_lambda_handler(with_run, capture_response=False)
     return logger.inject_lambda_context(traced, clear_state=True)
+
+
+def count_run(run: Run | None) -> None:
+    """Add an ended run to the metrics, by its status. A repeated end counts again, as its event is published again."""
+    if run is None or run.totals is None:
+        return
+    usage = run.totals.usage
+    count(InputTokens=usage.input_tokens, OutputTokens=usage.output_tokens, Laps=run.totals.laps)
+    count(**{f"Runs{run.status.title()}": 1})
+    if run.totals.cost_usd is not None:
+        metrics.add_metric(name="CostUsd", unit=MetricUnit.Count, value=float(run.totals.cost_usd))
 
 
 def count(**figures: float) -> None:

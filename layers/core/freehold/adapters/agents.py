@@ -251,4 +251,4 @@ class DynamoAgents:
 
 
 def _folder(tenant: str, name: str) -> str:
-    return f"{keys.quoted(tenant)}/agents/{keys.quoted(name)}"
+    return f"agents/{keys.quoted(tenant)}/{keys.quoted(name)}"

@@ -82,4 +82,4 @@ class Records:
 
 def folder(key: RunKey) -> str:
     """Where a conversation's large content lies."""
-    return f"{keys.quoted(key.tenant)}/{keys.quoted(key.conversation)}"
+    return f"conversations/{keys.quoted(key.tenant)}/{keys.quoted(key.conversation)}"
