@@ -41,7 +41,7 @@ def apply(
 ) -> None:
     """Store agents as drafts.
 
-    A file that breaks the contract is refused with every problem that it has; then no file is stored.
+    A file that breaks the contract is refused with every problem that it has, and not stored.
 
     Example: freehold apply examples/customer-support/agent.json --stack customer-support
     """

@@ -26,7 +26,7 @@ from .screen import Screen
 from .settings import Down, WrongUse
 
 RUN_FAILED, WRONG_USE, UNREACHABLE = 1, 2, 3
-EXPECTED = (FreeholdClientError, FreeholdError, LocalStackError, WrongUse, Down)
+EXPECTED = (FreeholdClientError, FreeholdError, LocalStackError, WrongUse, Down, OSError)
 OURS_TO_MEND = (DeploymentFailed, PortTaken, TemplateInvalid)
 
 
@@ -56,6 +56,8 @@ def _what(error: Exception) -> str:
         return one_line(error.title if error.problems else error.detail or error.title)
     if isinstance(error, Invalid):
         return "this breaks the contract; nothing was stored"
+    if isinstance(error, OSError) and error.filename:
+        return printable(f"cannot use {error.filename}: {error.strerror}")
     return printable(str(error))
 
 

@@ -44,6 +44,8 @@ def _reporting(command: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
+        except BrokenPipeError:
+            raise  # whoever read our output has gone, as `head` does
         except EXPECTED as error:
             raise typer.Exit(explain(error, Screen(json=bool(kwargs.get("as_json"))))) from error
         except Terminated as end:

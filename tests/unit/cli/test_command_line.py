@@ -29,6 +29,24 @@ def test_help_names_every_command(terminal: Terminal):
     assert all(name in printed for panel in PANELS.values() for name in panel)
 
 
+def test_a_fault_of_ours_is_named_without_a_traceback():
+    code = "from freehold_cli import main; main.app = lambda: 1 / 0; main.main()"
+
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 1
+    assert "ZeroDivisionError" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_reader_that_has_gone_is_no_error():
+    command = f"{sys.executable} -c 'from freehold_cli.main import main; main()' --help"
+
+    ended = subprocess.run(["sh", "-c", f"{command} | true"], capture_output=True, text=True, check=False)
+
+    assert ended.stderr == ""
+
+
 def test_help_loads_neither_boto3_nor_the_local_stack_nor_the_validator():
     code = "import sys, freehold_cli.main; print(*sys.modules)"
 

@@ -100,13 +100,23 @@ def test_a_key_that_is_not_accepted_is_exit_code_2_with_a_hint(terminal: Termina
 
 
 def test_an_error_cannot_act_on_the_terminal(terminal: Terminal):
-    problems = [{"path": "\x1b[2J", "message": "\x1b]0;owned\x07"}]
-    terminal.api.refusal = (400, problem(400, "Invalid", "\x1b[31m[red]x", problems=problems))
+    problems = [{"path": "\x1b[2J", "message": "\x1b]0;owned\x07[red]x"}]
+    terminal.api.refusal = (400, problem(400, "\x1b[31mInvalid", "no", problems=problems))
 
     for flags in ((), ("--json",)):
         result = terminal.run("agents", *flags)
         assert not {"\x1b", "\x07"} & set(result.stdout + result.stderr)
         assert "[red]x" in result.stderr
+
+
+def test_a_file_that_cannot_be_used_is_named(terminal: Terminal):
+    terminal.locally()
+    terminal.home("stack.json").mkdir()
+
+    result = terminal.run("agents")
+
+    assert result.exit_code == 2
+    assert f"cannot use {terminal.home('stack.json')}: Is a directory" in result.stderr
 
 
 @pytest.mark.parametrize("wrong", [["ask"], ["nonsense"], ["runs", "--limit", "0"], ["keys", "create"]])
