@@ -186,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
             if model.closing.wait(reply.drip_seconds):
                 return
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         """Quiet."""
 
 
@@ -245,7 +245,9 @@ def _adapter() -> Any:
 
 def _lost(sent: Any, known: Any, path: str) -> str:
     if isinstance(sent, dict) and isinstance(known, dict):
-        return ", ".join(_lost(sent[key], known.get(key), f"{path}.{key}") for key in sent if sent[key] != known.get(key))
+        return ", ".join(
+            _lost(sent[key], known.get(key), f"{path}.{key}") for key in sent if sent[key] != known.get(key)
+        )
     if isinstance(sent, list) and isinstance(known, list):
         pairs = enumerate(zip(sent, known, strict=False))
         return ", ".join(_lost(one, other, f"{path}[{i}]") for i, (one, other) in pairs if one != other)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from freehold.adapters.rehearsal import Rehearsal
 from freehold.configuration import compile_agent
 from freehold.values.model import (
@@ -27,6 +28,7 @@ from freehold.values.model import (
     UserMessage,
 )
 
+ROOT = Path(__file__).parents[3]
 WORLDS = sorted((Path(__file__).parent / "worlds").glob("*.yaml"))
 SEED = int(os.environ.get("REHEARSAL_SEED", "20261123"))
 MOST_LAPS = 5
@@ -37,7 +39,8 @@ class World:
 
     def __init__(self, path: Path) -> None:
         content = yaml.safe_load(path.read_text("utf-8"))
-        self.tools = tools_of(content["openapi"])
+        document = content.get("openapi") or yaml.safe_load((ROOT / content["document"]).read_text("utf-8"))
+        self.tools = tools_of(document)
         self.results: list[dict[str, Any]] = content["results"]
         self.conversations: list[list[dict[str, Any]]] = content["conversations"]
 
@@ -114,3 +117,7 @@ def test_three_drawn_worlds_are_answered_sensibly(path: Path):
 @pytest.mark.parametrize("path", WORLDS, ids=lambda path: path.stem)
 def test_each_world_is_answered_sensibly(path: Path):
     hold(World(path))
+
+
+def test_what_a_newcomer_asks_the_example_is_answered_sensibly():
+    hold(World(Path(__file__).parent / "example_conversations.yaml"))

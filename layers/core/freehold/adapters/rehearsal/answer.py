@@ -62,7 +62,7 @@ def _of_outcome(outcome: Outcome, conversation: Conversation, offers: Sequence[O
     given = [shown(value, 60) for value in simple]
     about = f" ({', '.join(given)})" if given else ""
     if not outcome.ok:
-        return f"{_capital(spoken(outcome.use.name))}{about} failed: {_complaint(outcome)}"
+        return f"{_capital(spoken(outcome.use.name))}{about} failed: {_why_not(outcome)}"
     acted = any(offer.name == outcome.use.name and offer.act for offer in offers)
     title = _capital(spoken(outcome.use.name) if acted else subject(outcome.use.name))
     if outcome.content.strip() in ("", "{}", "[]", "null"):
@@ -153,7 +153,7 @@ def subject(tool_name: str) -> str:
     return " ".join(parts) or spoken(tool_name)
 
 
-def _complaint(outcome: Outcome) -> str:
+def _why_not(outcome: Outcome) -> str:
     fields = (
         cast("dict[str, object]", outcome.data) if isinstance(outcome.data, dict) else dict[str, object]()
     )

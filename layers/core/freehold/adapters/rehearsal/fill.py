@@ -36,6 +36,16 @@ class Filling:
     others: dict[str, list[Any]] = field(default_factory=dict[str, list[Any]])
     sure: set[str] = field(default_factory=set[str])
 
+    @property
+    def texts(self) -> set[str]:
+        """All its values."""
+        others = (value for values in self.others.values() for value in values)
+        return {str(value) for value in (*self.arguments.values(), *others)}
+
+    @property
+    def sure_texts(self) -> set[str]:
+        return {str(self.arguments[name]) for name in self.sure}
+
 
 class Filler:
     """Fills tools from one text. What surely belongs to one tool on offer, no other may guess at."""
@@ -64,7 +74,7 @@ class Filler:
         )
 
     def _is_key(self, parameter: Parameter, value: Value) -> bool:
-        """Digits alone may be a price or a count; `thing 17` and `number 17` are keys."""
+        """Digits alone may be an amount or a count; `thing 17` and `number 17` are keys."""
         if value.kind != "number" or parameter.element.type != "string" or len(self.reading.words) < 3:
             return True
         before = {stem(self.reading.word_before(value.start, back)) for back in (1, 2)}
@@ -192,7 +202,7 @@ class _Filling:
             near = free
         self._take(parameter, [(value, _number(value.text)) for value in near])
         if near:
-            # `100 dollars`: the unit belongs to the value and is nothing to search for.
+            # The unit after a number belongs to the value and is nothing to search for.
             unit = next((word for word in self.reading.words if word.start > near[0].start), None)
             if unit and unit.stem in vocabulary(parameter):
                 self.used.append(Value("name", unit.raw, unit.start, unit.end))

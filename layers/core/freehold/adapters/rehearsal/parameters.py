@@ -20,6 +20,8 @@ KEY_WORDS = lexicon("id ids key code number no nr ref reference uuid identifier 
 _OWN_WORDS = re.compile(
     r"\bown words\b|\bfree text\b|\bin a sentence\b|\bwhat (is|went) wrong\b", re.IGNORECASE
 )
+_HEADED = re.compile(r"([A-Za-z]+[-_/.]?)(\d+)")
+_HEADED_PATTERN = re.compile(r"\^?\(?([A-Za-z]+[-_/.]?)(?:\\d|\[0-9\])(?:\{(\d+)\}|[+*])?")
 _LONGEST_CANDIDATE = 120
 
 
@@ -167,18 +169,23 @@ class Parameter:
             or (isinstance(high, (int, float)) and number > high)
         )
 
+    @cached_property
+    def heads(self) -> list[tuple[str, int]]:
+        """What stands before the digits of this parameter's codes, and how many digits there are at least."""
+        shown = [(found[1], len(found[2])) for one in self.examples if (found := _HEADED.fullmatch(one))]
+        told = _HEADED_PATTERN.match(self.pattern.pattern) if self.pattern else None
+        return [*shown, (told[1], int(told[2] or 0))] if told else shown
+
     def forms(self, value: Value) -> Iterator[str]:
         """The value as it stands and as the schema may want it: other case, or digits under the usual letters."""
         yield value.text
         if value.kind in ("code", "number", "quoted", "name"):
             yield value.text.upper()
             yield value.text.lower()
-            digits = re.fullmatch(r"\D*?(\d+)", value.text)
-            for example in self.examples if digits and value.kind in ("number", "code") else ():
-                head = re.fullmatch(r"(.*?)(\d+)", example)
-                if head and head[1] and digits and value.kind == "number":
-                    yield head[1] + digits[1]
-                    yield head[1] + digits[1].zfill(len(head[2]))
+        if value.kind == "number":
+            for head, width in self.heads:
+                yield head + value.text
+                yield head + value.text.zfill(width)
 
     def matched(self, value: Value) -> str | None:
         """The value in the form that this parameter certainly means, or None."""

@@ -18,10 +18,12 @@ from .supply import MOST_AT_ONCE, Call, Supply, signature
 from .words import ACTING_VERBS, LOOKING_VERBS, SEEKING, lexicon
 
 MOST_CALLS = 8
+MOST_PARTS = 8
 _PARTS = re.compile(
     r"[.?!;\n]+\s*|,?\s+(?:and|then|also|plus|but)\s+(?:also\s+|then\s+)?|,\s+", re.IGNORECASE
 )
 _GOING_ON = re.compile(r"\s*(?:and|what about|how about|ok(?:ay)?,? and|or|also)\b", re.IGNORECASE)
+_LEADING = lexicon("and also then so ok okay please hi hello hey now but well")
 _ASKING = lexicon(
     """what what's where where's when who which how why is are do does did can could please tell give i'd will
     would has have"""
@@ -103,13 +105,14 @@ class Planner:
         elif best and self._is_guess(best[0], reading) and self._beforehand.mentions(reading):
             best = self._follow_up(reading) or best
         parts = [part for part in _PARTS.split(reading.text) if part and part.strip()]
+        held = best[0].filling.texts if best else set[str]()
         chosen: dict[str, tuple[Fit, Reading]] = {}
-        for part in map(Reading, parts if len(parts) > 1 else ()):
+        for part in map(Reading, parts[:MOST_PARTS] if len(parts) > 1 else ()):
             asking = _is_asking(part)
             for fit in self._chooser.ranked(part)[:1]:
-                if asking or (fit.said and not fit.filling.sure):
+                if asking or (fit.said and not fit.filling.sure) or not fit.filling.sure_texts <= held:
                     chosen.setdefault(fit.offer.name, (fit, part))
-        if len(chosen) > 1:
+        if len(chosen) > 1 or (chosen and not best):
             return list(chosen.values())
         return [(fit, reading) for fit in best or self._follow_up(reading)]
 
@@ -215,5 +218,5 @@ def _spread(filling: Filling, known: dict[str, list[Found]], offer: Offer) -> It
 
 def _is_asking(reading: Reading) -> bool:
     """Whether a text has the form of a request or a question of its own."""
-    first = {word.low for word in reading.words[:2]}
-    return bool(first & (_ASKING | LOOKING_VERBS | ACTING_VERBS)) or SEEKING.search(reading.text) is not None
+    first = next((word.low for word in reading.words if word.low not in _LEADING), "")
+    return first in _ASKING | LOOKING_VERBS | ACTING_VERBS or SEEKING.search(reading.text) is not None

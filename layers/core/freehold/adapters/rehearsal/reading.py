@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Literal
 
 from .words import NUMBER_WORDS, ORDINALS, POINTING_AT_ONE, POINTING_AT_SEVERAL, STOP, Word, words
 
 Kind = Literal["quoted", "email", "url", "uuid", "moment", "date", "time", "code", "number", "name"]
 
+LONGEST_READ = 4_000
+MOST_VALUES = 50
 _MONTH_NAMES = (
     "jan january", "feb february", "mar march", "apr april", "may", "jun june", "jul july", "aug august",
     "sep sept september", "oct october", "nov november", "dec december",
@@ -22,7 +25,7 @@ _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 # In this sequence: what was found by an earlier pattern is not looked at by a later one.
 _PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("quoted", re.compile(r'"([^"\n]+)"|“([^”\n]+)”|«([^»\n]+)»|(?<!\w)\'([^\'\n]+)\'(?!\w)|`([^`\n]+)`')),
-    ("email", re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")),
+    ("email", re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")),
     ("url", re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)]")),
     ("uuid", re.compile(rf"\b{_UUID}\b")),
     ("moment", re.compile(r"\b(\d{4}-\d\d-\d\d)(?:T|\s+(?:at\s+)?)(\d\d?:\d\d)(:\d\d)?(Z|[+-]\d\d:\d\d)?\b")),
@@ -58,10 +61,10 @@ class Value:
 
 
 class Reading:
-    """A text with its words and values, worked out once."""
+    """The start of a text with its words and values, worked out once."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.text = text[:LONGEST_READ]
 
     @cached_property
     def words(self) -> list[Word]:
@@ -69,10 +72,10 @@ class Reading:
 
     @cached_property
     def values(self) -> list[Value]:
-        """All values, as they stand in the text."""
+        """The values, as they stand in the text; of very many, some."""
         found: list[Value] = []
         for kind, pattern in _PATTERNS:
-            for match in pattern.finditer(self.text):
+            for match in islice(pattern.finditer(self.text), MOST_VALUES):
                 if any(value.start < match.end() and match.start() < value.end for value in found):
                     continue
                 plain = _plain(kind, match)
@@ -80,7 +83,7 @@ class Reading:
                     found.append(Value(kind, plain, match.start(), match.end()))
         found.extend(_number_words(self.words))
         found.extend(name for name in self._names() if not any(_overlap(name, value) for value in found))
-        return sorted(found, key=lambda value: value.start)
+        return sorted(found, key=lambda value: value.start)[:MOST_VALUES]
 
     @cached_property
     def stems(self) -> list[str]:

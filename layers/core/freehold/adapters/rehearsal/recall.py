@@ -141,7 +141,7 @@ class Conversation:
         for position in range(len(self.outcomes) - 1, -1, -1):
             outcome = self.outcomes[position]
             about = name_parts(outcome.use.name)
-            for data in (None if outcome.refused else outcome.data, outcome.arguments):
+            for data in _held(outcome):
                 graded = list(_graded(parameter, subject, data, about, current=position >= earliest))
                 best = max((found.grade for found in graded), default=0)
                 distinct: dict[str, Found] = {}
@@ -151,6 +151,13 @@ class Conversation:
                 if distinct:
                     groups.append(list(distinct.values()))
         return groups
+
+
+def _held(outcome: Outcome) -> tuple[object, ...]:
+    """What can be gone on with: nothing where the tool said no, the arguments where it failed."""
+    if outcome.refused:
+        return () if outcome.ok else (outcome.arguments,)
+    return outcome.data, outcome.arguments
 
 
 def _graded(

@@ -39,9 +39,9 @@ class Supply:
         groups = [
             group for group in self.conversation.groups(parameter, offer.subject) if group[0].grade >= least
         ]
-        if not groups:
-            return self._told_before(offer, parameter)
         place = next((ORDINALS[word.low] for word in reading.words if word.low in ORDINALS), None)
+        if not groups:
+            return [] if place is not None else self._told_before(offer, parameter)
         if place is not None:
             listing = next((group for group in groups if len(group) > 1), groups[0])
             return listing[place : place + 1 or None] if len(listing) > place else []

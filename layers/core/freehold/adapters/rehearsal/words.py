@@ -41,7 +41,7 @@ ACTING_VERBS = lexicon(
     complete finish mark notify invite share publish upgrade downgrade grant revoke lock unlock begin end"""
 )
 
-# An act by another word: who asks to make one asks to open, create or book one.
+# An act by another word: who asks to make a thing asks for the same as who asks to create it.
 BEGINNING_VERBS = lexicon(
     "open create start make file book schedule add raise submit register request issue post begin"
 )
