@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from pytest_socket import socket_allow_hosts
 
 ROOT = Path(__file__).parent.parent
@@ -24,6 +25,9 @@ os.environ.update(
     POWERTOOLS_TRACE_DISABLED="true",
     POWERTOOLS_METRICS_NAMESPACE="test",
 )
+# The machines that run this are slow at times and shared; the same examples each time make a red run mean something.
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.load_profile("suite")
 # Tests share their own fakes by name: `from world import World`.
 sys.path[:0] = [str(ROOT / "tests" / suite) for suite in (".", "integration", "stack")]
 

@@ -75,7 +75,7 @@ def test_parameters_of_path_and_operation_become_flat_arguments(bench: Workbench
     assert tool.input_schema == {
         "type": "object",
         "properties": {
-            "branch": {"type": "string"},
+            "branch": {"type": "string", "examples": ["north"]},
             "from": {"type": "string", "format": "date", "description": "First night"},
             "species": {"type": "array", "items": {"type": "string", "enum": ["cat", "dog", "rabbit"]}},
             "X-Desk": {"type": "integer"},
@@ -89,7 +89,7 @@ def test_a_body_is_flattened_modernized_and_cut_where_it_recurs(bench: Workbench
     tool = _tools(bench, bench.pet_hotel)["bookStay"]
 
     assert tool.input_schema["properties"] == {
-        "branch": {"type": "string"},
+        "branch": {"type": "string", "examples": ["north"]},
         "pet": {
             "type": "object",
             "description": "A guest on four legs",
@@ -98,7 +98,7 @@ def test_a_body_is_flattened_modernized_and_cut_where_it_recurs(bench: Workbench
                 "mother": {"type": "object", "description": "(recursive: Pet)"},
             },
         },
-        "nights": {"type": "integer", "minimum": 1},
+        "nights": {"type": "integer", "minimum": 1, "examples": [3]},
         "extras": {"type": ["string", "null"], "enum": ["walk", "brush", None]},
     }
     assert tool.input_schema["required"] == ["branch", "pet", "nights"]
@@ -222,7 +222,8 @@ def test_every_argument_has_one_type_name(bench: Workbench, schema: Any, type_na
             },
             {"type": "number", "exclusiveMinimum": 1, "maximum": 2},
         ),
-        ({"type": "string", "example": "e", "xml": {"name": "x"}, "x-note": 1}, {"type": "string"}),
+        ({"type": "string", "example": "e", "xml": {"name": "x"}, "x-note": 1}, {"type": "string", "examples": ["e"]}),
+        ({"type": "object", "example": {"long": "one"}}, {"type": "object"}),
     ],
 )
 def test_words_of_openapi_3_0_become_json_schema(bench: Workbench, given: Any, made: Any):

@@ -170,6 +170,8 @@ def _add_parameters(operation: _Operation, arguments: Arguments, inliner: Inline
         schema = _checked(inliner, *_parameter_schema(parameter, where))
         if isinstance(schema, dict) and isinstance(parameter.get("description"), str):
             schema = {**cast("Schema", schema), "description": parameter["description"]}
+        if isinstance(schema, dict) and isinstance(shown := parameter.get("example"), str | int | float):
+            schema = {"examples": [shown], **cast("Schema", schema)}
         required = parameter.get("required") is True or place == "path"
         arguments.add(name, schema, cast("Any", place), required=required)
 

@@ -129,6 +129,9 @@ class Inliner:
         for key, value in given.items():
             if key not in _DROPPED and not key.startswith("x-"):
                 made[key] = self._keyword(key, value, at(path, key), trail, depth)
+        # JSON Schema's own word for it. What is short shows the model a format; what is long only costs tokens.
+        if isinstance(shown := given.get("example"), str | int | float) and "examples" not in made:
+            made["examples"] = [shown]
         self._drop_read_only(given, made)
         return _modern(given, made) if self.version_30 else made
 
