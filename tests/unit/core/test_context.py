@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_server import what_is_wrong
 
 from freehold import context
 from freehold.adapters.openai_compatible import request_body
@@ -24,10 +23,13 @@ from freehold.values.model import (
     UserMessage,
 )
 from freehold.values.run import Call, History, Lap, Marker, Principal, Result, Run, Status
+from model_server import what_is_wrong
 
 TEXTS = st.text(max_size=30)
 ARGUMENTS = st.one_of(
-    st.dictionaries(st.text(max_size=5), st.integers(), max_size=2).map(json.dumps), st.just("{oops"), st.just("[1]")
+    st.dictionaries(st.text(max_size=5), st.integers(), max_size=2).map(json.dumps),
+    st.just("{oops"),
+    st.just("[1]"),
 )
 
 
@@ -41,7 +43,9 @@ def run(turn: int, status: Status, text: str, last_lap: int | None) -> Run:
 @st.composite
 def calls(draw: st.DrawFn) -> Call:
     arguments = draw(ARGUMENTS)
-    refused = draw(st.booleans()) or not isinstance(json.loads(arguments) if arguments[1:2] != "o" else None, dict)
+    refused = draw(st.booleans()) or not isinstance(
+        json.loads(arguments) if arguments[1:2] != "o" else None, dict
+    )
     return Call(draw(st.sampled_from(("look_up", "pay"))), arguments, "no" if refused else None)
 
 
