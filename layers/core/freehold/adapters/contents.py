@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -21,11 +21,14 @@ class Contents:
     def __init__(self, s3: S3Client, bucket: str) -> None:
         self._s3, self._bucket = s3, bucket
 
-    def put(self, folder: str, text: str) -> dict[str, str]:
-        """`{"body": text}`, or `{"body_ref": key}` once the text lies under `folder` in the bucket."""
+    def put(self, folder: str, text: str, *, inline: Any = None) -> dict[str, Any]:
+        """`{"body": …}`, or `{"body_ref": key}` once the text lies under `folder` in the bucket.
+
+        `inline` is what stands in the item instead of the text: a map needs no quotes escaped.
+        """
         data = text.encode()
         if len(data) <= INLINE_BYTES:
-            return {"body": text}
+            return {"body": text if inline is None else inline}
         key = f"{folder}/{hashlib.sha256(data).hexdigest()}.json"
         try:
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType="application/json")

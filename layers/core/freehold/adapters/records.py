@@ -6,6 +6,7 @@ models and tools said) apart from its counters, so that content can lie in S3 an
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -28,6 +29,16 @@ KINDS: dict[type, str] = {
     Marker: "marker",
     Result: "result",
     LateResult: "late",
+}
+REQUIRED = object()
+DEFAULTS: dict[type, dict[str, Any]] = {
+    record: {
+        each.name: msgspec.to_builtins(each.default)
+        for each in fields(record)
+        # Conditions are on `rev`, so it is always there.
+        if each.default is not MISSING and each.name != "rev"
+    }
+    for record in KINDS
 }
 TYPES: dict[str, type[Record]] = {kind: record for record, kind in KINDS.items()}
 
@@ -53,10 +64,13 @@ class Records:
     def encode(self, record: Record, key: keys.Key, *, folder: str, at: int) -> Item:
         kind = KINDS[type(record)]
         data = msgspec.to_builtins(record, builtin_types=(Decimal,))
-        content = {name: data.pop(name) for name in CONTENT.get(kind, ())}
-        item: Item = {**key, "schema": SCHEMA, "kind": kind, **data}
-        if told := {name: value for name, value in content.items() if value}:
-            item |= self._contents.put(folder, msgspec.json.encode(told).decode())
+        told = {name: value for name in CONTENT.get(kind, ()) if (value := data.pop(name))}
+        defaults = DEFAULTS[type(record)]
+        # What a field has anyway is not stored: a lap is written once and billed by its bytes.
+        plain = {name: value for name, value in data.items() if value != defaults.get(name, REQUIRED)}
+        item: Item = {**key, "schema": SCHEMA, "kind": kind, **plain}
+        if told:
+            item |= self._contents.put(folder, msgspec.json.encode(told).decode(), inline=told)
         if not isinstance(record, Session):
             item["expires_at"] = at // 1000 + self._retention
         return item
@@ -72,8 +86,8 @@ class Records:
         own = {name: value for name, value in item.items() if name not in TABLE_ONLY}
         if expected is Session:
             own["expires_at"] = item["expires_at"]
-        told: dict[str, Any] = {}
-        if "body" in item or "body_ref" in item:
+        told: dict[str, Any] = item.get("body", {})
+        if "body_ref" in item:
             told = msgspec.json.decode(self._contents.get(item))
         empty = {"input": "", "text": "", "calls": (), "content": ""}
         kind_content = CONTENT.get(KINDS[expected], ())

@@ -1,0 +1,124 @@
+"""results.md and what `make bench` prints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from bench.billing import WireItem, attribute_size
+from bench.costs import Costs
+from bench.figures import Figure
+from bench.floor import BODY, content_size
+from bench.measurements import Counted
+
+HOW = """\
+## How it was counted
+A local stack of its own runs the product as it is deployed: its state machine, its functions, its API. The model and
+the tools are those of the test suites; the model asks for as many calls as the figure needs, each with arguments of
+its own, and results are JSON text. Nothing is derived from the code: all runs are really made.
+
+* **State transitions** are the states entered in the execution's history, retries included, as AWS bills them. Inside
+  a Map the local stack writes TaskScheduled and no StateEntered; one stands for the other. A run costs three more
+  than its laps: InvokeModel for the answer, WhatNext, FinishRun. A lap whose calls were all refused has m = 0.
+  Per lap is the difference of two runs that differ by four laps alone.
+* **Payload** is the longest input or output of any state or task in the history. A call's own input has three of the
+  fields of the Map's input and no more.
+* **Writes** were counted on the wire: a tap between every function and DynamoDB sees each request and its answer. An
+  item of a transaction counts as a write. A run writes, beside its laps, session, run and idempotency key (one
+  transaction), the start, the lap with the answer, run and session at the end (one transaction), and the delivery.
+* **Write units** follow DynamoDB's rules: item size from names and values, the larger of old and new image, rounded up
+  to 1 KB, twice in a transaction, also where a condition fails; each change of an index entry is one more.
+* **The floor** is the same content in an append-only log: the user's message, each lap and each result once, as an
+  item with the same key and one attribute that holds nothing but the bare text (no JSON, no names, no counters, no
+  quotes escaped), rounded up to 1 KB, without transactions, indexes or conditions. Rounding favours some sizes, so
+  the second row draws them from 96 B to 8 KB, evenly in their logarithm.
+* **Bytes written** are the sizes of all items of all writes; the exponent is the slope of the line through their
+  logarithms.
+* **Read units** of a lap are those between the write of the lap before and its own. InvokeModel reads the whole run
+  for each lap, so they grow with the history until compaction bounds it. GetItem is the caller asking for the status.
+* **A call that may not be repeated** is marked before it is made. The mark is a write of its own, by design, and is
+  in no floor; that row has no bound.
+"""
+
+BESIDE = """\
+## Bytes of an item beside its content
+
+Names and values, mean over a run's items. Beside the content, `body` is JSON: names of fields, quotes, escapes.
+
+"""
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """For the terminal."""
+    rows = [(row.name, row.bound, row.measured, _reached(row)) for row in figures]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def markdown(bounded: Iterable[Figure], further: Iterable[Figure], counted: Counted) -> str:
+    """The whole of results.md."""
+    made = f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}, on {os.cpu_count()} cores."
+    held = [(row.name, row.bound, row.measured, _reached(row)) for row in bounded]
+    told = [(row.name, row.measured) for row in further]
+    parts = (
+        f"# Figures\n\n{made} All are counts but the last four rows of the second table.\n",
+        _rows(("figure", "bound", "measured", "reached"), held),
+        f"## Without a bound\n\n{_rows(('figure', 'measured'), told)}",
+        _growth(counted.growth),
+        _overhead(counted),
+        HOW,
+    )
+    return "\n".join(parts)
+
+
+def _reached(row: Figure) -> str:
+    return {True: "yes", False: "NO", None: ""}[row.reached]
+
+
+def _rows(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = (head, ["---"] * len(head), *rows)
+    return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines)
+
+
+def _growth(runs: Sequence[Costs]) -> str:
+    rows = [
+        (
+            run.plan.laps,
+            len(run.writes),
+            f"{run.bytes_written:,}",
+            f"{run.units:,}",
+            f"{run.floor.units:,}",
+            f"{run.units / run.floor.units:.3f}",
+        )
+        for run in runs
+    ]
+    head = ("laps", "writes", "bytes written", "write units", "floor's units", "ratio")
+    return f"## Growth: laps of {runs[0].plan.tools} tools with results of 1 KB\n\n{_rows(head, rows)}"
+
+
+def _overhead(counted: Counted) -> str:
+    """What an item holds beside what was said: mean bytes of each attribute, over all items of a kind."""
+    kinds = {"lap": counted.long, "result": counted.long, "marker": counted.marked}
+    parts = [
+        _overhead_of(kind, [write.item for write in run.writes if write.kind == kind])
+        for kind, run in kinds.items()
+    ]
+    return BESIDE + "\n".join(parts)
+
+
+def _overhead_of(kind: str, items: Sequence[WireItem]) -> str:
+    totals: dict[str, int] = {}
+    for item in items:
+        for name, value in item.items():
+            size = attribute_size(name, value) - (content_size(item) if name == BODY else 0)
+            totals[name] = totals.get(name, 0) + size
+    means = {name: total / len(items) for name, total in totals.items()}
+    key = means["pk"] + means["sk"]
+    content = sum(map(content_size, items)) / len(items)
+    listed = ", ".join(
+        f"{name} {mean:.0f}" for name, mean in sorted(means.items(), key=lambda each: -each[1])
+    )
+    return f"* **{kind}**: {sum(means.values()):.0f} beside {content:.0f} of content ({key:.0f} of it key): {listed}\n"
