@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -220,9 +221,14 @@ class World:
             self.client.meta.events.register(f"before-send.dynamodb.{operation}", before)
 
 
+@cache
+def _resources() -> dict[str, Any]:
+    return yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
+
+
 def create_tables(client: Any) -> None:
     """The tables as the template has them."""
-    resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
+    resources = _resources()
     for name, resource in (("sessions", "SessionsTable"), ("agents", "AgentsTable")):
         given = resources[resource]["Properties"]
         kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,11 @@ class Product:
     model: ModelServer
     tools: str
     effects_table: str
+    _clients: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
     def aws(self, service: str) -> Any:
-        return self.stack.aws.client(service)
+        # A client takes longer to make than most of what is done with it.
+        return self._clients.get(service) or self._clients.setdefault(service, self.stack.aws.client(service))
 
     def agent(self, *functions: dict[str, Any], **configuration: Any) -> str:
         """Apply an agent with a name of its own whose functions the suite's tools answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from model_server import ask, say
 from product_stack import Product, function
 
@@ -18,6 +19,8 @@ def test_parallel_calls_run_in_the_map_and_the_model_sees_every_result(product: 
 
     assert run.status == "COMPLETED"
     assert run.output == "done"
-    told = [message["content"] for message in product.model.requests[-1]["messages"] if message["role"] == "tool"]
+    told = [
+        message["content"] for message in product.model.requests[-1]["messages"] if message["role"] == "tool"
+    ]
     assert told == [f"n{i}" for i in range(5)]
     assert len(product.effects_of(run.run_id)) == 5

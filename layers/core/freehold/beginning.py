@@ -14,6 +14,7 @@ from .values.agent import Agent
 from .values.run import Principal, Run, RunKey, Session
 
 BEGIN_ATTEMPTS = 100
+START_ATTEMPTS = 20
 DRAFT = "DRAFT"
 
 
@@ -29,7 +30,10 @@ class PinnedAgent:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A message to an agent. `idempotency_key` makes a repeat of it return the run that the first one began."""
+    """A message to an agent. `idempotency_key` makes a repeat of it return the run that the first one began.
+
+    `session_named` is False where the session id was made for this request: a repeat bears another one.
+    """
 
     tenant: str
     agent: str
@@ -42,11 +46,14 @@ class Request:
     prompt_session_attributes: dict[str, str] = field(default_factory=dict[str, str])
     when_busy: Literal["reject", "enqueue"] = "reject"
     idempotency_key: str | None = None
+    session_named: bool = True
 
     @property
     def digest(self) -> str:
         """Tells a repeat from another request under the same idempotency key."""
-        told = [self.agent, self.alias, self.input, self.session_attributes, self.prompt_session_attributes]
+        session = self.session_id if self.session_named else None
+        attributes = (self.session_attributes, self.prompt_session_attributes)
+        told = [self.agent, self.alias, self.input, session, *attributes]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -113,13 +120,12 @@ def _next_turn(
     pinned = using.pin(request.agent, request.alias, live)
     queued = live is not None and live.active_turn is not None
     turn = live.next_turn if live else 1
-    conversation = live.conversation if live else using.new_conversation()
-    timeout = pinned.agent.limits.timeout_seconds
+    limits = pinned.agent.limits
     attributes = {**(live.session_attributes if live else {}), **request.session_attributes}
     session = Session(
         tenant=request.tenant,
         session_id=request.session_id,
-        conversation=conversation,
+        conversation=live.conversation if live else using.new_conversation(),
         agent=request.agent,
         agent_version=pinned.version,
         agent_digest=pinned.digest,
@@ -129,39 +135,40 @@ def _next_turn(
         rev=before.rev + 1 if before else 0,
         created_at=live.created_at if live else now,
         # A session outlives the run it waits for, so that the run's end still finds it.
-        expires_at=now // 1000 + pinned.agent.idle_session_ttl_seconds + timeout,
+        expires_at=now // 1000 + pinned.agent.idle_session_ttl_seconds + limits.timeout_seconds,
         session_attributes=live.session_attributes if live and queued else attributes,
     )
-    run = Run(
+    return session, _run(request, session, pinned.agent, turn, now=now)
+
+
+def _run(request: Request, session: Session, agent: Agent, turn: int, *, now: int) -> Run:
+    """A queued run keeps what its request gave; the session's attributes join it when its turn comes."""
+    queued, timeout = session.active_turn != turn, agent.limits.timeout_seconds
+    return Run(
         tenant=request.tenant,
-        conversation=conversation,
+        conversation=session.conversation,
         turn=turn,
         session_id=request.session_id,
         agent=request.agent,
-        agent_version=pinned.version,
-        agent_digest=pinned.digest,
-        alias=pinned.alias,
-        mode=pinned.agent.mode,
+        agent_version=session.agent_version,
+        agent_digest=session.agent_digest,
+        alias=session.alias,
+        mode=agent.mode,
         status="QUEUED" if queued else "RUNNING",
         principal=request.principal,
         trigger=request.trigger,
         input=request.input,
         created_at=now,
         timeout_seconds=timeout,
-        session_attributes=request.session_attributes if queued else attributes,
+        session_attributes=request.session_attributes if queued else session.session_attributes,
         prompt_session_attributes=request.prompt_session_attributes,
         deadline_at=None if queued else now + timeout * 1000,
     )
-    return session, run
 
 
 def start_run(run: Run, sessions: Sessions, executions: Executions, *, now: int) -> Run:
     """Give the run its first execution. A repeat starts the same one again, which is harmless."""
-    if run.status == "RUNNING" and run.execution == 0:
-        try:
-            run = sessions.start(run, now=now)
-        except StaleWrite:
-            run = sessions.run(run.key) or run
+    run = _given_execution(run, 1, sessions, now=now)
     if run.status == "RUNNING" and run.execution == 1:
         executions.start(run)
     return run
@@ -172,15 +179,24 @@ def continue_run(
 ) -> None:
     """Hand the run from execution n to n+1. A repeat starts n+1 again, which is harmless."""
     run = sessions.run(key)
-    if run is None or run.status != "RUNNING":
+    if run is None:
         return
-    if run.execution == execution:
-        try:
-            run = sessions.start(run, now=now)
-        except StaleWrite:
-            run = sessions.run(key) or run
-    if run.execution == execution + 1 and run.status == "RUNNING":
+    run = _given_execution(run, execution + 1, sessions, now=now)
+    if run.status == "RUNNING" and run.execution == execution + 1:
         executions.start(run)
+
+
+def _given_execution(run: Run, number: int, sessions: Sessions, *, now: int) -> Run:
+    """The run with execution `number`, whoever gave it; as it is where it has ended or is elsewhere."""
+    for _ in range(START_ATTEMPTS):
+        if run.status != "RUNNING" or run.execution != number - 1:
+            return run
+        try:
+            return sessions.start(run, now=now)
+        except StaleWrite:
+            # It may be no start that was quicker but a cancel, and a cancelled run needs an execution to end.
+            run = sessions.run(run.key) or run
+    raise StaleWrite(f"run {run.key.run_id} changed at each of {START_ATTEMPTS} attempts to start it")
 
 
 def activated(run: Run, *, session_attributes: dict[str, str], now: int) -> Run:

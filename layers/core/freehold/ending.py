@@ -95,11 +95,12 @@ def _write(history: History, ending: Ending, using: EndCollaborators) -> Run:
         totals=history.totals,
         undelivered=True,
     )
+    # The session first: a message that queues after this read changes it, so that this transaction fails.
+    session_before = using.sessions.session(before.tenant, before.session_id)
     waiting = using.sessions.next_run(before.key)
     waiting = waiting if waiting is not None and waiting.status == "QUEUED" else None
     attributes = _attributes(history)
     upcoming = activated(waiting, session_attributes=attributes, now=now) if waiting else None
-    session_before = using.sessions.session(before.tenant, before.session_id)
     session = _released(session_before, before, upcoming, attributes, using)
     using.sessions.finish(
         ended,

@@ -115,7 +115,9 @@ class Sessions(Protocol):
         """Write `lap`, or return the one that an earlier attempt wrote."""
         ...
 
-    def add_discarded(self, key: RunKey, reply: Discarded) -> None: ...
+    def add_discarded(self, reply: Discarded, run: Run, *, before: Run) -> None:
+        """Write it with the run that counts it, in one transaction. Raises `StaleWrite`."""
+        ...
 
     def add_result(self, key: RunKey, result: Result) -> bool:
         """Write the result of a call that bears neither marker nor result. False if it bears one."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import context
 from .decide import MAX_CALLS_PER_LAP, MODEL_TIMEOUT_SECONDS, STOP, Step, decide
-from .errors import ModelRejected
+from .errors import ModelRejected, StaleWrite
 from .ports import Agents, Models, Sessions
 from .state import run_of
 from .values.agent import Agent, Tool
@@ -20,8 +20,9 @@ from .values.run import Call, Discarded, History, Lap, Result, RunKey
 Clock = Callable[[], int]
 ArgumentCheck = Callable[[Tool, str], str | None]
 
-GIVEN_UP = "The tool could not be reached. It was tried several times and did not run."
+GIVEN_UP = "The tool gave no result, although it was tried several times."
 MIN_MODEL_TIMEOUT_SECONDS = 5
+DISCARD_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +104,26 @@ def _add_lap(history: History, agent: Agent, invocation: Invocation, using: Coll
     lap = _lap(history, agent, entry, reply, invocation, using, began)
     written = using.sessions.add_lap(invocation.key, lap)
     if written.id != lap.id:
-        lost = Discarded(lap.lap, lap.id, lap.at, lap.model, lap.usage, lap.cost_usd)
-        using.sessions.add_discarded(invocation.key, lost)
+        _discard(lap, invocation.key, using)
     return written
+
+
+def _discard(lap: Lap, key: RunKey, using: Collaborators) -> None:
+    """Keep a reply that lost the race for its lap. It was billed, so it counts, also where the run has ended."""
+    lost = Discarded(lap.lap, lap.id, lap.at, lap.model, lap.usage, lap.cost_usd)
+    for _ in range(DISCARD_ATTEMPTS):
+        history = using.sessions.history(key)
+        if history is None:
+            return
+        run = history.run
+        # `rev` rises in any case: an ending that has summed up the replies by now must do so again.
+        totals = replace(history, discarded=(*history.discarded, lost)).totals if run.ended else run.totals
+        try:
+            using.sessions.add_discarded(lost, replace(run, rev=run.rev + 1, totals=totals), before=run)
+        except StaleWrite:
+            continue
+        return
+    raise StaleWrite(f"run {key.run_id} changed at each of {DISCARD_ATTEMPTS} attempts to count a reply")
 
 
 def _request(history: History, agent: Agent, entry: ModelEntry, using: Collaborators) -> ModelRequest:

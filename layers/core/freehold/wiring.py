@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
     from .adapters.catalog import Catalog
+    from .adapters.schema_buckets import SchemaBuckets
 
 STORE = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=2, read_timeout=5)
 CONNECT_SECONDS = 5
@@ -157,9 +158,13 @@ def endings() -> EndCollaborators:
     return EndCollaborators(sessions(), agents(), executions(), bus, now)
 
 
-def schema_buckets() -> frozenset[str]:
+@cache
+def schemas() -> SchemaBuckets:
     """The only buckets that OpenAPI documents are read from."""
-    return frozenset(name.strip() for name in setting("SCHEMA_BUCKETS").split(",") if name.strip())
+    from .adapters.schema_buckets import SchemaBuckets
+
+    names = (name.strip() for name in setting("SCHEMA_BUCKETS").split(","))
+    return SchemaBuckets(client("s3"), frozenset(name for name in names if name))
 
 
 def patience_ms() -> int:

@@ -222,7 +222,10 @@ def test_every_argument_has_one_type_name(bench: Workbench, schema: Any, type_na
             },
             {"type": "number", "exclusiveMinimum": 1, "maximum": 2},
         ),
-        ({"type": "string", "example": "e", "xml": {"name": "x"}, "x-note": 1}, {"type": "string", "examples": ["e"]}),
+        (
+            {"type": "string", "example": "e", "xml": {"name": "x"}, "x-note": 1},
+            {"type": "string", "examples": ["e"]},
+        ),
         ({"type": "object", "example": {"long": "one"}}, {"type": "object"}),
     ],
 )

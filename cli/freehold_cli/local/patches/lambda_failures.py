@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from importlib import import_module
 from typing import Any
 
@@ -9,6 +11,8 @@ from freehold_cli.local.patches.upstream import edit_worker_script, wrap
 
 _FAILURE = "freehold:failure"
 _LOST = ("Worker process died", "Worker returned no response")
+# The process died after MiniStack had found it alive and before it was sent the event.
+_LOST_JUST_NOW = f"[Errno {errno.EPIPE}] {os.strerror(errno.EPIPE)}"
 
 _ANSWERS_ERROR = (
     '            _real_stdout.write(json.dumps({"status": "error", "error": str(e), '
@@ -49,7 +53,7 @@ def report_a_lost_process_as_exit_error() -> None:
 
     def invoke(original: Any, worker: Any, event: Any, request_id: str, **context: Any) -> dict[str, Any]:
         answer: dict[str, Any] = original(worker, event, request_id, **context)
-        if answer.get("status") == "error" and answer.get("error") in _LOST:
+        if answer.get("status") == "error" and answer.get("error") in (*_LOST, _LOST_JUST_NOW):
             failure = {
                 "errorType": "Runtime.ExitError",
                 "errorMessage": f"RequestId: {request_id} Error: Runtime exited without providing a reason",

@@ -56,9 +56,9 @@ class ApiKeys:
         self, *, tenant: str, name: str, scopes: Sequence[str], now: int, expires_at: int | None = None
     ) -> NewKey:
         """Times are epoch seconds. Raises `Invalid`."""
-        unknown = [scope for scope in scopes if scope not in SCOPES]
-        if unknown or not scopes:
-            raise Invalid(f"{unknown or 'nothing'} given; allowed are {', '.join(SCOPES)}", path="scopes")
+        if not scopes or len(set(scopes)) < len(scopes) or not set(scopes) <= set(SCOPES):
+            given = ", ".join(scopes) or "nothing"
+            raise Invalid(f"is {given}; allowed are {', '.join(SCOPES)}, each once", path="scopes")
         if not TENANT.fullmatch(tenant):
             raise Invalid("is 1 to 40 of a-z, 0-9 and -", path="tenant")
         key_id, secret = secrets.token_hex(6), secrets.token_hex(32)

@@ -3,74 +3,137 @@
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Callable
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+import msgspec
 
 from ..errors import Invalid
 from ..values.run import Run, RunKey
 from . import keys
 from .records import Record, Records
-from .table import Table
+from .table import Item, Table
 
 INDEX_PAGES = 10
+# Lambda answers with 6 MB at most, and what an API answers is JSON text inside JSON.
+PAGE_BYTES = 5_500_000
+MARK_LENGTH = 16
+LONGEST_PLACE = 200
+
+
+def sent_bytes(value: object) -> int:
+    """How much of Lambda's answer the value takes as part of an API's body."""
+    return len(msgspec.json.encode(msgspec.json.encode(value).decode()))
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`token` is None on the last page."""
+    """Records, each with its turn. `token` is None on the last page."""
 
     records: tuple[tuple[int, Record], ...]
     token: str | None
 
 
 class Lists:
-    """What people page through. Nothing on the loop's path reads here."""
+    """What people page through. Nothing on the loop's path reads here.
+
+    A page ends early where it would grow too large to be sent, but it has one record at least.
+    """
 
     def __init__(self, table: Table, records: Records) -> None:
         self._table, self._records = table, records
 
     def runs(
-        self, tenant: str, *, matches: Callable[[Run], bool], limit: int, token: str | None
+        self, tenant: str, *, wanted: Mapping[str, str], limit: int, token: str | None
     ) -> tuple[list[Run], str | None]:
-        """The tenant's runs, newest first. A page may be short of `limit` while a token says that there is more."""
+        """The tenant's runs, newest first, with the `wanted` values. A page may be short while more follow."""
+        listing = keys.runs_of(tenant)
+        place = _place(listing, token)
         found: list[Run] = []
-        after = _read_token(token)
+        room = PAGE_BYTES
         for _ in range(INDEX_PAGES):
-            listed, after = self._table.newest_of_index(
-                "RunsByTenant", "runs_of", keys.runs_of(tenant), limit=limit - len(found), after=after
+            listed, more = self._table.newest_of_index(
+                "RunsByTenant",
+                "runs_of",
+                listing,
+                limit=limit - len(found),
+                after=_index_key(tenant, place) if place else None,
             )
-            if listed:
-                items = self._table.get_all([{"pk": item["pk"], "sk": item["sk"]} for item in listed])
-                runs = (self._records.decode(item, Run) for item in items if item)
-                found.extend(run for run in runs if matches(run))
-            if after is None or len(found) >= limit:
+            for item in self._whole(listed):
+                if all(item[name] == value for name, value in wanted.items()):
+                    run = self._records.decode(item, Run)
+                    room -= sent_bytes(run)
+                    if found and room < 0:
+                        return found, _token(listing, place)
+                    found.append(run)
+                place = item["listed_at"]
+            if more is None:
+                return found, None
+            place = more["listed_at"]
+            if len(found) >= limit:
                 break
-        return found, _token(after)
+        return found, _token(listing, place)
+
+    def _whole(self, listed: list[Item]) -> list[Item]:
+        """The table's items behind those of the index; what is gone by now is left out."""
+        if not listed:
+            return []
+        found = self._table.get_all([{"pk": item["pk"], "sk": item["sk"]} for item in listed])
+        return [item for item in found if item]
 
     def items(self, key: RunKey, *, one_run: bool, limit: int, token: str | None) -> Page:
-        """Records in key order, each with its turn: of one run, or of its whole conversation."""
-        prefix = keys.turn(key.turn) if one_run else "RUN#"
-        after = _read_token(token)
-        found, last = self._table.page(
-            keys.conversation(key), prefix=prefix, limit=limit, after=after["sk"] if after else None
-        )
-        records = tuple((keys.turn_of(item["sk"]), self._records.read(item)) for item in found)
-        return Page(records, _token({"sk": last} if last else None))
+        """Records in key order: of one run, or of its whole conversation."""
+        partition, prefix = keys.conversation(key), keys.turn(key.turn) if one_run else "RUN#"
+        listing = f"{partition} {prefix}"
+        after = _place(listing, token)
+        if after is not None and not after.startswith(prefix):
+            raise _no_token()
+        found, last = self._table.page(partition, prefix=prefix, limit=limit, after=after)
+        records: list[tuple[int, Record]] = []
+        room = PAGE_BYTES
+        for item in found:
+            record = self._records.read(item)
+            room -= sent_bytes(record)
+            if records and room < 0:
+                return Page(tuple(records), _token(listing, after))
+            records.append((keys.turn_of(item["sk"]), record))
+            after = item["sk"]
+        return Page(tuple(records), _token(listing, last))
 
 
-def _token(after: dict[str, Any] | None) -> str | None:
-    return base64.urlsafe_b64encode(json.dumps(after).encode()).decode() if after else None
+def _index_key(tenant: str, place: str) -> Item:
+    """The index's key at `place`: creation time and run id."""
+    created, _, run_id = place.partition("#")
+    key = RunKey.parse(tenant, run_id)
+    if key is None or not (created.isascii() and created.isdigit()):
+        raise _no_token()
+    return {"runs_of": keys.runs_of(tenant), "listed_at": place, **keys.run(key)}
 
 
-def _read_token(token: str | None) -> dict[str, Any] | None:
+def _token(listing: str, place: str | None) -> str | None:
+    """A place in a list, marked with the list, so that it opens no other list and no other tenant's."""
+    if place is None:
+        return None
+    return base64.urlsafe_b64encode(f"{_mark(listing, place)}{place}".encode()).decode().rstrip("=")
+
+
+def _place(listing: str, token: str | None) -> str | None:
     if token is None:
         return None
     try:
-        after = json.loads(base64.urlsafe_b64decode(token))
+        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
     except ValueError as error:
-        raise Invalid("is no token that a list returned", path="nextToken") from error
-    if not isinstance(after, dict) or not all(isinstance(value, str) for value in after.values()):  # pyright: ignore
-        raise Invalid("is no token that a list returned", path="nextToken")
-    return after  # pyright: ignore
+        raise _no_token() from error
+    mark, place = text[:MARK_LENGTH], text[MARK_LENGTH:]
+    if not 0 < len(place) <= LONGEST_PLACE or mark != _mark(listing, place):
+        raise _no_token()
+    return place
+
+
+def _mark(listing: str, place: str) -> str:
+    return hashlib.sha256(f"{listing}\n{place}".encode()).hexdigest()[:MARK_LENGTH]
+
+
+def _no_token() -> Invalid:
+    return Invalid("is no token that this list returned", path="nextToken")

@@ -115,9 +115,10 @@ class DynamoSessions:
         item = self._records.encode(lap, keys.lap(key, lap.lap), folder=folder(key), at=lap.at)
         return self._records.decode(self._table.put_or_get(item), Lap)
 
-    def add_discarded(self, key: RunKey, reply: Discarded) -> None:
-        where = keys.discarded(key, reply.lap, reply.id)
-        self._table.put_or_get(self._records.encode(reply, where, folder=folder(key), at=reply.at))
+    def add_discarded(self, reply: Discarded, run: Run, *, before: Run) -> None:
+        where = keys.discarded(run.key, reply.lap, reply.id)
+        item = self._records.encode(reply, where, folder=folder(run.key), at=reply.at)
+        self._table.transact([(item, NEW, None), (self._run_item(run), *_unchanged(before))])
 
     def add_result(self, key: RunKey, result: Result) -> bool:
         item = self._call_item(key, result)
@@ -195,8 +196,10 @@ class DynamoSessions:
         try:
             self._put_run(_changed(run, undelivered=False), run)
         except StaleWrite:
-            # Another delivery of the same ending was quicker.
-            return
+            # Another delivery of the same ending was quicker, or a discarded reply was counted meanwhile.
+            there = self.run(run.key)
+            if there is not None and there.undelivered:
+                self.delivered(there)
 
     def open_runs(self, shard: int) -> Sequence[RunKey]:
         items = self._table.query_index("OpenRuns", "open_shard", f"OPEN#{shard}")

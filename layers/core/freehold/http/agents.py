@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from .. import wiring
+from ..adapters.lists import PAGE_BYTES, sent_bytes
 from ..errors import Invalid
 from . import requests, shapes
 from .caller import Caller
 from .shapes import Json
-
-
-class SchemaBuckets:
-    """OpenAPI documents in the buckets that the stack may read."""
-
-    def __init__(self, allowed: frozenset[str]) -> None:
-        self._allowed = allowed
-
-    def read(self, bucket: str, key: str) -> str:
-        """Raises `Invalid` for a bucket that is not listed or a document that cannot be read."""
-        if bucket not in self._allowed:
-            listed = ", ".join(sorted(self._allowed)) or "none"
-            raise Invalid(f"bucket {bucket} is not among the stack's SchemaBuckets ({listed})")
-        try:
-            return wiring.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode()
-        except (ClientError, BotoCoreError, UnicodeDecodeError) as error:
-            raise Invalid(f"s3://{bucket}/{key} could not be read: {error}") from error
 
 
 def apply(caller: Caller, name: str, body: str | None) -> Json:
@@ -34,9 +16,12 @@ def apply(caller: Caller, name: str, body: str | None) -> Json:
     from ..configuration import compile_agent
 
     caller.needs("admin")
-    buckets = SchemaBuckets(wiring.schema_buckets())
-    known = wiring.catalog().find
-    compiled = compile_agent(requests.document(body), name=name, schemas=buckets, known_model=known)
+    document = requests.document(body)
+    compiled = compile_agent(document, name=name, schemas=wiring.schemas(), known_model=wiring.catalog().find)
+    if sent_bytes(compiled.source) > PAGE_BYTES:
+        raise Invalid(
+            f"the agent with its schemas is larger than an answer may be ({PAGE_BYTES:,} bytes as JSON)"
+        )
     draft = wiring.agents().apply(
         caller.tenant, compiled.agent, compiled.source, compiled.warnings, now=wiring.now()
     )

@@ -15,6 +15,7 @@ from ..errors import (
 )
 
 PROBLEM_JSON = "application/problem+json"
+TRY_AGAIN = "A part of the stack did not answer. Send the same request again."
 # The first match counts, so narrower classes come first.
 STATUS: tuple[tuple[type[FreeholdError], int, str], ...] = (
     (Invalid, 400, "The request is invalid"),
@@ -30,7 +31,9 @@ def problem(error: Exception, *, path: str) -> tuple[int, dict[str, Any]]:
     """Status and document. What is not ours to explain is a 500 without details; the log has them."""
     for kind, status, title in STATUS:
         if isinstance(error, kind):
-            return status, _document(type(error).__name__, title, status, str(error), path) | _more(error)
+            # What AWS said names tables, keys and roles, which is for the log alone.
+            detail = TRY_AGAIN if kind is StoreUnavailable else str(error)
+            return status, _document(type(error).__name__, title, status, detail, path) | _more(error)
     return 500, _document("InternalError", "Something went wrong", 500, "The log has the details.", path)
 
 

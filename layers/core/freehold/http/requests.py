@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from ..adapters.api_keys import SCOPES
 from ..errors import Invalid, Problem
@@ -17,7 +18,8 @@ MAX_INPUT = 200_000
 SessionId = Annotated[str, Field(pattern=r"^[0-9a-zA-Z._:-]{1,100}$")]
 ALIAS = r"^[0-9a-zA-Z_-]{1,100}$"
 AliasName = Annotated[str, Field(pattern=ALIAS)]
-MAX_KEY = 255
+PATH_PART = re.compile(r"[0-9a-zA-Z._:-]{1,100}")
+IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 Attributes = dict[
     Annotated[str, Field(min_length=1, max_length=256)], Annotated[str, Field(max_length=16_384)]
 ]
@@ -29,12 +31,16 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+def _not_yet(given: object) -> None:
+    raise PydanticCustomError("not_yet", "is not supported in this version")
+
+
 class RunBody(Body):
     """`POST /agents/{name}/runs`."""
 
     input: Annotated[str, Field(min_length=1, max_length=MAX_INPUT)]
     sessionId: SessionId | None = None  # noqa: N815
-    memoryId: SessionId | None = None  # noqa: N815
+    memoryId: Annotated[None, BeforeValidator(_not_yet)] = None  # noqa: N815
     alias: AliasName | None = None
     sessionAttributes: Attributes = Field(default_factory=dict)  # noqa: N815
     promptSessionAttributes: Attributes = Field(default_factory=dict)  # noqa: N815
@@ -42,10 +48,15 @@ class RunBody(Body):
     waitSeconds: Annotated[int, Field(ge=0, le=25)] = 0  # noqa: N815
 
 
+def _number(given: object) -> object:
+    """Answers hold version numbers as text, so that is taken back."""
+    return int(given) if isinstance(given, str) and re.fullmatch(r"[0-9]{1,6}", given) else given
+
+
 class Route(Body):
     """One version of an alias, as a number or as the text of one."""
 
-    version: Annotated[int, Field(ge=1, le=999_999, strict=False)]
+    version: Annotated[int, BeforeValidator(_number), Field(ge=1, le=999_999)]
     weight: Literal[100] = 100
 
 
@@ -81,10 +92,27 @@ B = TypeVar("B", bound=BaseModel)
 
 def document(text: str | None) -> Any:
     """A JSON body. Raises `Invalid`, with the place where the text stops being JSON."""
+
+    def refuse(name: str) -> NoReturn:
+        raise Invalid(f"the body is no JSON: {name} is no number")
+
     try:
-        return json.loads(text or "")
-    except ValueError as error:
+        return json.loads(text or "", parse_constant=refuse)
+    except json.JSONDecodeError as error:
         raise Invalid(f"the body is no JSON: {error}") from error
+    except ValueError as error:
+        raise Invalid("the body holds a number with too many digits") from error
+    except RecursionError as error:
+        raise Invalid("the body is nested too deeply") from error
+
+
+def check_path(path: str) -> None:
+    """Raises `Invalid` where a part of the path could be nobody's id: some would be too long for a key."""
+    for part in path.split("/"):
+        if part and not PATH_PART.fullmatch(part):
+            raise Invalid(
+                f"{part[:40]!r} is not 1 to 100 of letters, digits, '.', '_', ':' and '-'", path="path"
+            )
 
 
 def read(shape: type[B], given: Any) -> B:
@@ -113,8 +141,8 @@ def alias_name(given: str) -> str:
 
 def idempotency_key(given: str | None) -> str | None:
     """Raises `Invalid`."""
-    if given is not None and not 1 <= len(given) <= MAX_KEY:
-        raise Invalid(f"is 1 to {MAX_KEY} characters", path="Idempotency-Key")
+    if given is not None and not IDEMPOTENCY_KEY.fullmatch(given):
+        raise Invalid("is 1 to 255 visible ASCII characters", path="Idempotency-Key")
     return given
 
 

@@ -8,6 +8,7 @@ import uuid
 from ulid import ULID
 
 from .. import wiring
+from ..adapters.lists import PAGE_BYTES, sent_bytes
 from ..beginning import BeginCollaborators, Request, begin_run, start_run
 from ..ending import cancel_run
 from ..errors import NotFound
@@ -17,9 +18,11 @@ from .caller import Caller
 from .shapes import Json
 
 WAIT_STEP_SECONDS = 0.1
+# A control character takes seven bytes as JSON text inside JSON.
+SENDABLE_CHARACTERS = PAGE_BYTES // 7
 
 
-def start(caller: Caller, agent: str, body: str | None, idempotency_key: str | None) -> tuple[int, Json]:
+def start(caller: Caller, agent: str, body: str | None, idempotency_key: str | None) -> tuple[Json, int]:
     """Begin and start a run: 202 with its ids, or 200 with the whole of it if it ended within `waitSeconds`."""
     caller.needs("run")
     asked = requests.read(requests.RunBody, requests.document(body))
@@ -27,6 +30,7 @@ def start(caller: Caller, agent: str, body: str | None, idempotency_key: str | N
         tenant=caller.tenant,
         agent=agent,
         session_id=asked.sessionId or uuid.uuid4().hex,
+        session_named=asked.sessionId is not None,
         input=asked.input,
         principal=caller.principal,
         trigger="http",
@@ -40,8 +44,8 @@ def start(caller: Caller, agent: str, body: str | None, idempotency_key: str | N
     run = start_run(run, wiring.sessions(), wiring.executions(), now=wiring.now())
     run = _wait(run, asked.waitSeconds)
     if run.ended:
-        return 200, _whole(run)
-    return 202, {"runId": run.key.run_id, "sessionId": run.session_id, "status": run.status}
+        return _whole(run), 200
+    return {"runId": run.key.run_id, "sessionId": run.session_id, "status": run.status}, 202
 
 
 def _beginning(tenant: str) -> BeginCollaborators:
@@ -84,15 +88,9 @@ def listed(caller: Caller, query: dict[str, str] | None) -> Json:
     """Newest first. A page may be short while a token says that there is more."""
     caller.needs("read")
     asked = requests.read_query(query, "sessionId", "agent", "status")
-
-    def matches(run: Run) -> bool:
-        wanted = (asked.sessionId, asked.agent, asked.status)
-        has = (run.session_id, run.agent, run.status)
-        return all(want in (None, found) for want, found in zip(wanted, has, strict=True))
-
-    runs, token = wiring.lists().runs(
-        caller.tenant, matches=matches, limit=asked.limit, token=asked.nextToken
-    )
+    asked_for = {"session_id": asked.sessionId, "agent": asked.agent, "status": asked.status}
+    wanted = {name: value for name, value in asked_for.items() if value is not None}
+    runs, token = wiring.lists().runs(caller.tenant, wanted=wanted, limit=asked.limit, token=asked.nextToken)
     return _page({"runs": [shapes.run_shape(run) for run in runs]}, token)
 
 
@@ -119,7 +117,15 @@ def items(caller: Caller, session_id: str, query: dict[str, str] | None) -> Json
     told = (
         shapes.item_shape(RunKey(key.tenant, key.conversation, turn), record) for turn, record in page.records
     )
-    return _page({"items": [item for item in told if item is not None]}, page.token)
+    return _page({"items": [_sendable(item) for item in told if item is not None]}, page.token)
+
+
+def _sendable(item: Json) -> Json:
+    """A result that fills more than a whole answer is cut; `resultLength` tells how long it is."""
+    result = item.get("result", "")
+    if len(result) <= SENDABLE_CHARACTERS or sent_bytes(item) <= PAGE_BYTES:
+        return item
+    return item | {"result": result[:SENDABLE_CHARACTERS], "resultLength": len(result)}
 
 
 def _page(content: Json, token: str | None) -> Json:

@@ -20,7 +20,12 @@ class Broken(Exception):
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     given = {each["name"]: each["value"] for each in event.get("parameters", [])}
     key = event["freehold"]["idempotencyKey"]
-    effect = {"id": uuid.uuid4().hex, "key": key, "function": event["function"], "note": given.get("note", "")}
+    effect = {
+        "id": uuid.uuid4().hex,
+        "key": key,
+        "function": event["function"],
+        "note": given.get("note", ""),
+    }
     table.put_item(TableName=os.environ["EFFECTS"], Item={name: {"S": text} for name, text in effect.items()})
     return ACTS[event["function"]](event, given)
 
@@ -41,6 +46,12 @@ def hold(event: dict[str, Any], given: dict[str, str]) -> dict[str, Any]:
     return answer(event, "released")
 
 
+def slowly(event: dict[str, Any], given: dict[str, str]) -> dict[str, Any]:
+    """Answer after `times` tenths of a second."""
+    time.sleep(int(given["times"]) / 10)
+    return answer(event, given["note"])
+
+
 def remember(event: dict[str, Any], given: dict[str, str]) -> dict[str, Any]:
     return answer(event, "kept") | {"sessionAttributes": {"note": given["note"]}}
 
@@ -51,4 +62,13 @@ def answer(event: dict[str, Any], text: str) -> dict[str, Any]:
     return {"messageVersion": "1.0", "response": function}
 
 
-ACTS = {"echo": echo, "pay": echo, "fail": fail, "hold": hold, "hold_once": hold, "remember": remember}
+ACTS = {
+    "echo": echo,
+    "pay": echo,
+    "fail": fail,
+    "hold": hold,
+    "hold_once": hold,
+    "remember": remember,
+    "echo_slowly": slowly,
+    "pay_slowly": slowly,
+}

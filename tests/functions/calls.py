@@ -1,0 +1,90 @@
+"""Every call of the API, with what makes it succeed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .caller import Answer, Caller
+from .deployed import Deployed, agent
+from .lambdas import function
+
+READERS = ("read", "admin")
+RUNNERS = ("run", "admin")
+FOLLOWERS = ("read", "run", "admin")
+ADMINS = ("admin",)
+
+
+@dataclass(frozen=True)
+class Call:
+    """`{…}` in the path stands for an id of `Ids`; `scopes` are those of which one suffices."""
+
+    method: str
+    path: str
+    scopes: tuple[str, ...]
+    body: Any = None
+    status: int = 200
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def by(self, caller: Caller, ids: dict[str, str]) -> Answer:
+        return caller.call(self.method, self.path.format(**ids), self.body)
+
+
+CALLS = (
+    Call("PUT", "/agents/{agent}", ADMINS, agent()),
+    Call("GET", "/agents", READERS),
+    Call("GET", "/agents/{agent}", READERS),
+    Call("POST", "/agents/{agent}/versions", ADMINS, status=201),
+    Call("GET", "/agents/{agent}/versions", READERS),
+    Call("GET", "/agents/{agent}/versions/{version}", READERS),
+    Call("PUT", "/agents/{agent}/aliases/{alias}", ADMINS, {"routes": [{"version": "1"}]}),
+    Call("GET", "/agents/{agent}/aliases", READERS),
+    Call("GET", "/agents/{agent}/aliases/{alias}", READERS),
+    Call("POST", "/agents/{agent}/runs", RUNNERS, {"input": "hi"}, status=202),
+    Call("GET", "/runs", READERS),
+    Call("GET", "/runs/{run}", FOLLOWERS),
+    Call("POST", "/runs/{run}/cancel", RUNNERS, status=202),
+    Call("GET", "/sessions/{session}/items", FOLLOWERS),
+    Call("POST", "/keys", ADMINS, {"name": "k", "scopes": ["run"]}, status=201),
+    Call("GET", "/keys", ADMINS),
+    Call("DELETE", "/keys/{key}", ADMINS, status=204),
+    Call("DELETE", "/agents/{agent}", ADMINS, status=204),
+)
+
+
+def routes() -> set[str]:
+    """The calls that `functions/api/app.py` serves, as its resolver knows them."""
+    app = function("api").app
+    found: set[str] = set()
+    for route in app._static_routes + app._dynamic_routes:
+        for method in [route.method] if isinstance(route.method, str) else route.method:
+            found.add(f"{method} {route.path}")
+    return found
+
+
+def shape(name: str) -> str:
+    """A route or a call without the names of its ids."""
+    import re
+
+    return re.sub(r"<\w+>|\{\w+\}", "{}", name)
+
+
+def make_one_of_each(product: Deployed) -> dict[str, str]:
+    """Ids of one agent, version, alias, run, session and key of the tenant."""
+    admin = product.admin
+    version = admin.call("POST", "/agents/helper/versions").body["version"]
+    admin.call("PUT", "/agents/helper/aliases/live", {"routes": [{"version": version}]})
+    run = product.start(sessionId="s1")
+    product.add_lap(run["runId"], "A secret of acme.")
+    key = admin.call("POST", "/keys", {"name": "k", "scopes": ["run"]}).body["keyId"]
+    return {
+        "agent": "helper",
+        "version": version,
+        "alias": "live",
+        "run": run["runId"],
+        "session": "s1",
+        "key": key,
+    }

@@ -1,0 +1,94 @@
+"""The functions as Lambda would run them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from freehold import wiring
+
+from .aws import REQUESTS
+
+ROOT = Path(__file__).parents[2]
+
+
+ENVIRONMENT = {
+    "SESSIONS_TABLE": "sessions",
+    "AGENTS_TABLE": "agents",
+    "CONTENT_BUCKET": "content",
+    "RETENTION_DAYS": "90",
+    "EVENT_BUS": "freehold",
+    "DURABLE_LOOP": "freehold-agent-loop",
+    "FAST_LOOP": "freehold-agent-loop-fast",
+    "ACCOUNT_ID": "123456789012",
+    "PARTITION": "aws",
+    "SCHEMA_BUCKETS": "schemas",
+    "MODEL_SOURCE": "rehearsal",
+    "MODEL_URL": "",
+    "MODEL_NAME": "",
+    "MODEL_KEY_SECRET": "freehold-model-key",
+    "PATIENCE_SECONDS": "420",
+}
+
+
+def function(name: str) -> ModuleType:
+    """`functions/<name>/app.py`, imported under a name of its own: each Lambda calls its module `app`."""
+    unique = f"deployed_{name}"
+    if unique not in sys.modules:
+        spec = importlib.util.spec_from_file_location(unique, ROOT / "functions" / name / "app.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[unique] = module
+        spec.loader.exec_module(module)
+    return sys.modules[unique]
+
+
+class Context:
+    """What Lambda passes beside the event."""
+
+    function_name = "freehold"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:freehold"
+    aws_request_id = "4f3c1c2e-0000-4000-8000-000000000000"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 330_000
+
+
+def invoke(name: str, event: Mapping[str, Any]) -> Any:
+    """What the function answers, as JSON brings it to the caller."""
+    handler = function(name).lambda_handler
+    REQUESTS.running.append(name)
+    try:
+        return json.loads(json.dumps(handler(json.loads(json.dumps(event)), Context())))
+    finally:
+        REQUESTS.running.pop()
+
+
+@contextmanager
+def environment(**changes: str) -> Iterator[None]:
+    """The functions' environment variables; what wiring keeps is built from these alone."""
+    before = dict(os.environ)
+    os.environ.update(ENVIRONMENT | changes)
+    forget()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        forget()
+
+
+def forget() -> None:
+    """A new Lambda environment, as it were: nothing is built, nothing read before. Clients alone are kept."""
+    for name, made in vars(wiring).items():
+        if hasattr(made, "cache_clear") and name not in ("client", "tool_client"):
+            made.cache_clear()

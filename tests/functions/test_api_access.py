@@ -1,0 +1,121 @@
+"""Who may do what: scopes within a tenant, and nothing across tenants."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from freehold.adapters.api_keys import SCOPES
+
+from .caller import Answer, Caller
+from .calls import CALLS, Call, make_one_of_each, routes, shape
+from .deployed import Deployed, agent
+
+UNKNOWN = {
+    "agent": "nobody",
+    "version": "7",
+    "alias": "dead",
+    "run": "01M84CY6FV8TPZ8VTAMGGSRG64-1",
+    "session": "s9",
+}
+UNKNOWN["key"] = "ffffffffffff"
+
+
+def test_this_list_of_calls_is_the_apis_own():
+    assert {shape(call.name) for call in CALLS} == {shape(route) for route in routes()}
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_a_call_needs_one_of_its_scopes_and_changes_nothing_without(product: Deployed, call: Call):
+    ids = make_one_of_each(product)
+    before = product.items("agents"), product.items("sessions")
+    allowed: list[str] = []
+    for scope in sorted(SCOPES, key=lambda scope: scope in call.scopes):
+        answer = call.by(product.scoped(scope), ids)
+        if answer.status != 403:
+            allowed.append(scope)
+            continue
+        assert answer.body["type"] == "urn:freehold:Denied"
+        assert call.scopes[0] in answer.body["detail"]
+        assert (product.items("agents"), product.items("sessions")) == before
+
+    assert set(allowed) == set(call.scopes)
+    assert call.by(product.scoped(), ids).status == 403
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_a_call_succeeds_with_its_scope(product: Deployed, call: Call):
+    answer = call.by(product.scoped(call.scopes[0]), make_one_of_each(product))
+
+    assert answer.status == call.status, answer.text
+
+
+NAMED = [call for call in CALLS if "{" in call.path and call.method != "PUT"]
+
+
+@pytest.mark.parametrize("call", NAMED, ids=lambda call: call.name)
+def test_another_tenant_cannot_tell_whether_a_thing_exists(product: Deployed, call: Call):
+    ids = make_one_of_each(product)
+    before = product.items("agents"), product.items("sessions")
+    stranger = product.other_tenant()
+
+    real, unreal = call.by(stranger, ids), call.by(stranger, UNKNOWN)
+
+    assert real.status == unreal.status == 404
+    assert told(real, ids) == told(unreal, UNKNOWN)
+    assert (product.items("agents"), product.items("sessions")) == before
+
+
+def told(answer: Answer, ids: dict[str, str]) -> Any:
+    """The answer with its ids made alike."""
+    body = answer.body
+    for name, value in sorted(ids.items(), key=lambda pair: -len(pair[1])):
+        body["path"] = body["path"].replace(value, f"<{name}>")
+        body["detail"] = body["detail"].replace(f" {value}", f" <{name}>")
+    return body
+
+
+def test_another_tenants_alias_cannot_be_made_on_our_agent(product: Deployed):
+    ids = make_one_of_each(product)
+
+    answer = product.other_tenant().call("PUT", "/agents/helper/aliases/live", {"routes": [{"version": 1}]})
+
+    assert answer.status == 404
+    assert product.admin.call("GET", f"/agents/helper/aliases/{ids['alias']}").body["routes"] == [
+        {"version": "1"}
+    ]
+
+
+@pytest.mark.parametrize("tenant", ["globex", "acm", "acme-2", "ac"])
+def test_another_tenant_finds_nothing_in_any_list(product: Deployed, tenant: str):
+    make_one_of_each(product)
+    stranger = Caller(tenant, SCOPES)
+
+    lists = [stranger.call("GET", path) for path in ("/agents", "/runs", "/keys")]
+
+    assert [answer.body for answer in lists] == [{"agents": []}, {"runs": []}, {"keys": []}]
+
+
+def test_equal_names_of_two_tenants_are_two_agents(product: Deployed):
+    other = product.other_tenant()
+    other.call("PUT", "/agents/helper", agent(instruction="Globex alone."))
+
+    other.call("DELETE", "/agents/helper")
+
+    assert product.admin.call("GET", "/agents/helper").body["agent"]["instruction"] == "Help."
+    assert "Globex" not in json.dumps(product.admin.call("GET", "/agents").body)
+
+
+def test_equal_session_ids_of_two_tenants_are_two_sessions(product: Deployed):
+    other = product.other_tenant()
+    other.call("PUT", "/agents/helper", agent())
+    ours = product.start("ours", sessionId="s1")
+
+    theirs = other.call("POST", "/agents/helper/runs", {"input": "theirs", "sessionId": "s1"})
+
+    assert theirs.status == 202
+    items = [caller.call("GET", "/sessions/s1/items").body["items"] for caller in (product.admin, other)]
+    assert [[item["text"] for item in found] for found in items] == [["ours"], ["theirs"]]
+    assert other.call("GET", "/sessions/s1/items", query={"runId": ours["runId"]}).status == 404

@@ -1,0 +1,103 @@
+"""What goes wrong is a problem document with a request id, and tells nothing that is not the caller's business."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+
+from freehold import wiring
+
+from .aws import answered, meddling
+from .calls import CALLS, Call, make_one_of_each
+from .deployed import Deployed
+from .problems import is_problem
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_every_answer_bears_the_id_of_its_request(product: Deployed, call: Call):
+    ids = make_one_of_each(product)
+    answers = [call.by(caller, ids) for caller in (product.scoped(), product.other_tenant(), product.admin)]
+
+    seen = [answer.headers["x-request-id"] for answer in answers]
+
+    assert len(set(seen)) == 3
+    assert all(request_id.startswith("request-") for request_id in seen)
+    assert is_problem(answers[0])
+    assert answers[2].status == call.status
+
+
+# -- what is not the caller's fault
+
+
+def failing(status: int, code: str) -> Callable[..., AWSResponse]:
+    """AWS answers with this error, whatever is asked."""
+    body = {"__type": f"com.amazon#{code}", "message": "arn:aws:sts::1:assumed-role/r in a secret place"}
+    return lambda **_: answered(status, body)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_a_store_that_does_not_answer_makes_a_503_that_may_be_sent_again(
+    product: Deployed, call: Call, log: io.StringIO
+):
+    ids = make_one_of_each(product)
+    fail = failing(400, "AccessDeniedException")
+    with meddling(wiring.client("dynamodb"), "before-send.dynamodb", fail):
+        answer = call.by(product.admin, ids)
+
+    assert answer.status == 503
+    assert answer.headers["Retry-After"] == "1"
+    assert is_problem(answer)
+    assert not any(word in answer.text for word in ("arn:", "secret", "acme", "Item"))
+    assert "assumed-role" in log.getvalue()
+
+
+def test_a_store_is_asked_again_before_it_is_given_up(product: Deployed):
+    asked: list[str] = []
+    fail = failing(500, "InternalServerError")
+
+    def once(request: Any, **_: Any) -> AWSResponse | None:
+        asked.append(request.url)
+        return fail() if len(asked) == 1 else None
+
+    with meddling(wiring.client("dynamodb"), "before-send.dynamodb", once):
+        assert product.admin.call("GET", "/agents/helper").status == 200
+    assert len(asked) == 3
+
+
+def test_a_defect_of_ours_is_a_500_without_details(product: Deployed, log: io.StringIO):
+    def fail(**_: Any) -> None:
+        raise RuntimeError("the secret inside")
+
+    with meddling(wiring.client("dynamodb"), "before-call.dynamodb.GetItem", fail):
+        answer = product.admin.call("GET", "/agents/helper")
+
+    assert answer.status == 500
+    assert is_problem(answer)
+    assert "secret" not in answer.text
+    assert "the secret inside" in log.getvalue()
+    assert answer.headers["x-request-id"]
+
+
+def test_a_state_machine_that_cannot_be_started_leaves_a_run_that_a_repeat_starts(product: Deployed):
+    fail = failing(400, "AccessDeniedException")
+    headers, body = {"Idempotency-Key": "k"}, {"input": "hi"}
+    with meddling(wiring.client("stepfunctions"), "before-send.stepfunctions.StartExecution", fail):
+        first = product.admin.call("POST", "/agents/helper/runs", body, headers=headers)
+
+    again = product.admin.call("POST", "/agents/helper/runs", body, headers=headers)
+
+    assert (first.status, again.status) == (503, 202)
+    assert product.started() == [f"{again.body['runId']}-1"]
+
+
+def test_requests_are_not_logged(product: Deployed, log: io.StringIO):
+    product.start("a very private question", sessionId="s1")
+    product.admin.call("GET", "/sessions/s1/items")
+    product.admin.call("POST", "/agents/helper/runs", {"input": 5, "secret": "a private field"})
+
+    assert "private" not in log.getvalue()
+    assert "fh_secret" not in log.getvalue()

@@ -1,0 +1,248 @@
+"""What breaks the contract is refused, with every place and what is allowed there, and nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .aws import REQUESTS
+from .deployed import Deployed, agent, deployed
+from .problems import is_problem
+
+
+@pytest.fixture(scope="module")
+def standing() -> Iterator[Deployed]:
+    """One deployment for all, because none of these tests may change it."""
+    with deployed() as made:
+        made.admin.call("PUT", "/agents/helper", agent())
+        made.admin.call("POST", "/agents/helper/versions")
+        yield made
+
+
+@pytest.fixture
+def product(standing: Deployed) -> Iterator[Deployed]:
+    REQUESTS.forget()
+    yield standing
+    writes = {
+        "PutItem",
+        "DeleteItem",
+        "UpdateItem",
+        "TransactWriteItems",
+        "PutObject",
+        "StartExecution",
+        "PutEvents",
+    }
+    assert [request for request in REQUESTS.made if request.operation in writes] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({}, "input"),
+        ({"input": ""}, "input"),
+        ({"input": "x" * 200_001}, "input"),
+        ({"input": 5}, "input"),
+        ({"input": None}, "input"),
+        ({"input": "\ud800"}, "input"),
+        ({"input": "hi", "sesionId": "s"}, "sesionId"),
+        ({"input": "hi", "sessionId": "a/b"}, "sessionId"),
+        ({"input": "hi", "sessionId": "a b"}, "sessionId"),
+        ({"input": "hi", "sessionId": "s\n"}, "sessionId"),
+        ({"input": "hi", "sessionId": "ä"}, "sessionId"),
+        ({"input": "hi", "sessionId": "s" * 101}, "sessionId"),
+        ({"input": "hi", "sessionId": ""}, "sessionId"),
+        ({"input": "hi", "alias": "a b"}, "alias"),
+        ({"input": "hi", "whenBusy": "wait"}, "whenBusy"),
+        ({"input": "hi", "waitSeconds": 26}, "waitSeconds"),
+        ({"input": "hi", "waitSeconds": -1}, "waitSeconds"),
+        ({"input": "hi", "waitSeconds": "5"}, "waitSeconds"),
+        ({"input": "hi", "waitSeconds": True}, "waitSeconds"),
+        ({"input": "hi", "sessionAttributes": {"a": 1}}, "sessionAttributes.a"),
+        ({"input": "hi", "sessionAttributes": {"a": "x" * 16_385}}, "sessionAttributes.a"),
+        ({"input": "hi", "promptSessionAttributes": ["a"]}, "promptSessionAttributes"),
+    ],
+)
+def test_what_breaks_the_contract_is_told_with_its_path(product: Deployed, body: Any, path: str):
+    answer = product.admin.call("POST", "/agents/helper/runs", body)
+
+    assert answer.status == 400
+    assert path in [problem["path"] for problem in answer.body["problems"]]
+
+
+@pytest.mark.parametrize("field", ["memoryId"])
+def test_a_field_whose_feature_is_not_built_is_refused(product: Deployed, field: str):
+    answer = product.admin.call("POST", "/agents/helper/runs", {"input": "hi", field: "m1"})
+
+    assert answer.status == 400
+    assert [problem["path"] for problem in answer.body["problems"]] == [field]
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "ké", "two words"])
+def test_a_malformed_idempotency_key_is_refused(product: Deployed, key: str):
+    answer = product.admin.call(
+        "POST", "/agents/helper/runs", {"input": "hi"}, headers={"Idempotency-Key": key}
+    )
+
+    assert answer.status == 400
+    assert answer.body["problems"][0]["path"] == "Idempotency-Key"
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"scopes": ["run"]}, "name"),
+        ({"name": "", "scopes": ["run"]}, "name"),
+        ({"name": "n" * 101, "scopes": ["run"]}, "name"),
+        ({"name": "n"}, "scopes"),
+        ({"name": "n", "scopes": []}, "scopes"),
+        ({"name": "n", "scopes": ["root"]}, "scopes[0]"),
+        ({"name": "n", "scopes": "run"}, "scopes"),
+        ({"name": "n", "scopes": ["run"] * 6}, "scopes"),
+        ({"name": "n", "scopes": ["run", "run"]}, "scopes"),
+        ({"name": "n", "scopes": ["run"], "expiresInDays": 0}, "expiresInDays"),
+        ({"name": "n", "scopes": ["run"], "expiresInDays": 3651}, "expiresInDays"),
+        ({"name": "n", "scopes": ["run"], "expiresInDays": 1.5}, "expiresInDays"),
+        ({"name": "n", "scopes": ["run"], "tenant": "globex"}, "tenant"),
+        ([], ""),
+        ("null", ""),
+    ],
+)
+def test_a_key_that_cannot_be_made_is_told_by_path(product: Deployed, body: Any, path: str):
+    answer = product.admin.call("POST", "/keys", body)
+
+    assert answer.status == 400
+    assert [problem["path"] for problem in answer.body["problems"]] == [path]
+
+
+@pytest.mark.parametrize(
+    ("routes", "path"),
+    [
+        ([], "routes"),
+        ([{"version": 1}, {"version": 1}], "routes"),
+        ([{"version": 1, "weight": 90}], "routes[0].weight"),
+        ([{"version": 0}], "routes[0].version"),
+        ([{"version": True}], "routes[0].version"),
+        ([{"version": 1.0}], "routes[0].version"),
+        ([{"version": "one"}], "routes[0].version"),
+        ([{}], "routes[0].version"),
+        ([{"version": 1, "share": 3}], "routes[0].share"),
+        ("live", "routes"),
+    ],
+)
+def test_a_route_that_is_none_is_told_with_its_path(product: Deployed, routes: object, path: str):
+    answer = product.admin.call("PUT", "/agents/helper/aliases/live", {"routes": routes})
+
+    assert answer.status == 400
+    assert [problem["path"] for problem in answer.body["problems"]] == [path]
+
+
+@pytest.mark.parametrize("alias", ["DRAFT", "with.dot", "a" * 101])
+def test_a_name_that_no_alias_may_have_is_refused(product: Deployed, alias: str):
+    answer = product.admin.call("PUT", f"/agents/helper/aliases/{alias}", {"routes": [{"version": 1}]})
+
+    assert answer.status == 400
+
+
+@pytest.mark.parametrize("number", ["9", "0", "1.0", "٣", "01x", "-1", "9999999"])
+def test_an_unknown_version_is_not_found(product: Deployed, number: str):
+    assert product.admin.call("GET", f"/agents/helper/versions/{number}").status in (400, 404)
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ({"limit": "0"}, "limit"),
+        ({"limit": "101"}, "limit"),
+        ({"limit": "many"}, "limit"),
+        ({"status": "running"}, "status"),
+        ({"sessionId": "a b"}, "sessionId"),
+        ({"runId": "r"}, "runId"),
+        ({"sesion": "s"}, "sesion"),
+    ],
+)
+def test_a_wrong_query_is_told_by_its_parameter(product: Deployed, query: dict[str, str], path: str):
+    answer = product.admin.call("GET", "/runs", query=query)
+
+    assert answer.status == 400
+    assert [problem["path"] for problem in answer.body["problems"]] == [path]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/nope"),
+        ("PATCH", "/agents/helper"),
+        ("POST", "/agents"),
+        ("DELETE", "/runs"),
+        ("HEAD", "/runs"),
+        ("OPTIONS", "/runs"),
+        ("GET", "/agents/helper/runs"),
+        ("GET", "/agents/helper/versions/1/more"),
+        ("PUT", "/runs/a-1"),
+        ("TRACE", "/keys"),
+    ],
+)
+def test_an_unknown_call_is_not_found(product: Deployed, method: str, path: str):
+    answer = product.admin.call(method, path)
+
+    assert answer.status == 404
+    assert is_problem(answer)
+    assert f"{method} {path}" in answer.body["detail"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/agents/a b",
+        "/agents/a\nb",
+        "/agents/helper\n",
+        "/agents/%2e%2e",
+        "/agents/😀",
+        "/agents/" + "a" * 101,
+        "/agents/helper/versions/" + "1" * 3000,
+        "/agents/helper/aliases/a#b",
+        "/runs/" + "a" * 5000 + "-1",
+        "/sessions/" + "ü" * 700 + "/items",
+        "/keys/" + "0" * 2000,
+    ],
+)
+def test_what_can_be_no_id_is_refused_before_any_table_is_asked(product: Deployed, path: str):
+    for method in ("GET", "DELETE"):
+        answer = product.admin.call(method, path)
+
+        assert answer.status == 400
+        assert is_problem(answer)
+        assert answer.body["problems"][0]["path"] == "path"
+    assert REQUESTS.made == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(None, "", " ", "{", "[", '{"input": }', "{'input': 'hi'}", "input=hi", '{"input": "hi"} more'),
+        *('{"input": NaN}', '{"input": "hi", "waitSeconds": 1' + "0" * 5000 + "}", "\ufeff{}", "\x00"),
+        *("[" * 100_000, '{"a":' * 100_000),
+    ],
+)
+def test_a_body_that_is_no_json_is_refused(product: Deployed, text: str | None):
+    for method, path in (("POST", "/agents/helper/runs"), ("PUT", "/agents/helper"), ("POST", "/keys")):
+        answer = product.admin.call(method, path, text)
+
+        assert answer.status == 400
+        assert is_problem(answer)
+        assert "the body" in answer.body["detail"]
+
+
+@pytest.mark.parametrize("depth", [10, 100, 300, 600, 900, 960, 990])
+def test_a_deeply_nested_body_is_refused(product: Deployed, depth: int):
+    nested = "[" * depth + "]" * depth
+    for method, path, body in (
+        ("POST", "/agents/helper/runs", f'{{"input": {nested}}}'),
+        ("POST", "/agents/helper/runs", nested),
+        ("PUT", "/agents/helper", f'{{"agentName": "helper", "tags": {nested}}}'),
+        ("POST", "/keys", f'{{"name": "n", "scopes": {nested}}}'),
+    ):
+        assert product.admin.call(method, path, body).status == 400

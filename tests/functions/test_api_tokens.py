@@ -1,0 +1,109 @@
+"""Tokens of pages: each opens the list that it came from, and no forged one makes an error of ours."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from freehold.adapters import keys, lists
+
+from .caller import TENANT, Answer, Caller
+from .deployed import Deployed, agent
+from .pages import flat, key_of, pages
+
+
+@pytest.fixture
+def paged(product: Deployed) -> Deployed:
+    """Two sessions and two tenants, each with more than one page of runs and items."""
+    other = product.other_tenant()
+    other.call("PUT", "/agents/helper", agent())
+    for session in ("s1", "s2"):
+        for caller in (product.admin, other):
+            answer = caller.call("POST", "/agents/helper/runs", {"input": "hi", "sessionId": session})
+            product.add_lap(answer.body["runId"], "ok", tenant=caller.tenant)
+    return product
+
+
+def first_token(caller: Caller, path: str) -> str:
+    return caller.call("GET", path, query={"limit": "1"}).body["nextToken"]
+
+
+def refuses(answer: Answer) -> bool:
+    return answer.status == 400 and [problem["path"] for problem in answer.body["problems"]] == ["nextToken"]
+
+
+def test_a_token_opens_no_other_list(paged: Deployed):
+    runs, items = first_token(paged.admin, "/runs"), first_token(paged.admin, "/sessions/s1/items")
+
+    assert refuses(paged.admin.call("GET", "/sessions/s1/items", query={"nextToken": runs}))
+    assert refuses(paged.admin.call("GET", "/sessions/s2/items", query={"nextToken": items}))
+    assert refuses(paged.admin.call("GET", "/runs", query={"nextToken": items}))
+
+
+def test_a_token_of_another_tenant_is_refused(paged: Deployed):
+    for path in ("/runs", "/sessions/s1/items"):
+        token = first_token(paged.other_tenant(), path)
+
+        assert refuses(paged.admin.call("GET", path, query={"nextToken": token}))
+
+
+def test_a_token_does_not_show_another_tenant(paged: Deployed):
+    seen = flat(pages(paged.admin, "/runs", "runs", limit="1"))
+
+    assert len(seen) == 2
+    assert {run["sessionId"] for run in seen} == {"s1", "s2"}
+    theirs = flat(pages(paged.other_tenant(), "/runs", "runs", limit="1"))
+    assert not {run["runId"] for run in seen} & {run["runId"] for run in theirs}
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "x",
+        "%%%",
+        "ä",
+        "e30",
+        "e30=",
+        base64.urlsafe_b64encode(b'{"pk": "x", "sk": "y"}').decode(),
+        "A" * 5000,
+    ],
+)
+def test_a_forged_token_is_refused(paged: Deployed, token: str):
+    for path in ("/runs", "/sessions/s1/items"):
+        assert refuses(paged.admin.call("GET", path, query={"nextToken": token}))
+
+
+@pytest.mark.parametrize(
+    "place", ["", "RUN#", "nonsense", "1#x", "x#a-1", "1#a-1#", "\x00", "RUN#" + "9" * 2000]
+)
+def test_a_token_whose_mark_is_right_still_leads_nowhere_else(paged: Deployed, place: str):
+    """The mark is no secret: whoever reads the code can write one."""
+    run_id = paged.admin.call("GET", "/runs", query={"sessionId": "s1"}).body["runs"][0]["runId"]
+    conversation = keys.conversation(key_of(run_id))
+    for listing, path in ((keys.runs_of(TENANT), "/runs"), (f"{conversation} RUN#", "/sessions/s1/items")):
+        mark = lists._mark(listing, place)
+        forged = base64.urlsafe_b64encode(f"{mark}{place}".encode()).decode()
+
+        answer = paged.admin.call("GET", path, query={"nextToken": forged})
+
+        assert answer.status in (200, 400), answer.text
+        assert "globex" not in answer.text
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    token=st.text(max_size=60)
+    | st.binary(max_size=60).map(lambda raw: base64.urlsafe_b64encode(raw).decode())
+)
+def test_no_token_makes_an_error_of_ours(paged: Deployed, token: str):
+    for path in ("/runs", "/sessions/s1/items"):
+        assert refuses(paged.admin.call("GET", path, query={"nextToken": token}))
