@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from boto3.dynamodb.types import TypeDeserializer
+
 from bench.billing import WireItem, attribute_size, write_units
 from bench.traffic import Write
 
@@ -33,12 +35,18 @@ def key_size(item: WireItem) -> int:
 
 
 def content_size(item: WireItem) -> int:
-    """Bytes of what was said: input, the model's text, names and arguments of calls, results. No JSON around it."""
+    """Bytes of what was said: input, the model's text, names and arguments of calls, results. Nothing around it.
+
+    `body` is a map or a JSON text; the same content counts the same in both.
+    """
     if "body_ref" in item:
         raise ValueError(
             f"the content of {item['sk']['S']} lies in the bucket; the floor counts inline content"
         )
-    return _text_bytes(json.loads(item[BODY]["S"])) if BODY in item else 0
+    if BODY not in item:
+        return 0
+    body: Any = TypeDeserializer().deserialize(item[BODY])
+    return _text_bytes(json.loads(body) if isinstance(body, str) else body)
 
 
 def _text_bytes(value: Any) -> int:

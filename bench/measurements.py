@@ -25,7 +25,7 @@ GROWTH = (10, 20, 50, 100, 200)
 MIXED_TOOLS = 3
 SHORT = 20
 # Its bare text fits into a write unit and its item does not.
-UNLUCKY_BYTES = 768
+UNLUCKY_BYTES = 896
 WARM_LAPS = 40
 
 

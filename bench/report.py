@@ -44,7 +44,8 @@ its own, and results are JSON text. Nothing is derived from the code: all runs a
 BESIDE = """\
 ## Bytes of an item beside its content
 
-Names and values, mean over a run's items. Beside the content, `body` is JSON: names of fields, quotes, escapes.
+Names and values, mean over a run's items. Beside the content, `body` is a map: names of fields, and a few
+bytes for each of them.
 
 """
 

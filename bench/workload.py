@@ -35,8 +35,8 @@ class Plan:
         if lap >= self.laps:
             return say("That is all.")
         if self.tools == 0:
-            # A call that is refused reaches no tool, and yet the model is asked again.
-            return ask(("no_such_tool", {}))
+            # A call that is refused reaches no tool, and yet the model is asked again. The same one would end the run.
+            return ask(("no_such_tool", {"lap": lap}))
         return ask(*((self.tool, self._arguments(lap, call)) for call in range(self.tools)))
 
     def _arguments(self, lap: int, call: int) -> dict[str, Any]:

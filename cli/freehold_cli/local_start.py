@@ -10,6 +10,8 @@ from .settings import Down, Target, WrongUse
 from .world import Stack, StackInfo, World
 
 KEY_NAME = "local admin"
+# A secret cannot be empty.
+NO_MODEL_KEY = " "
 
 
 def model_parameters(models: str | None, environ: Mapping[str, str]) -> dict[str, str]:
@@ -39,9 +41,10 @@ def begin(
 ) -> tuple[StackInfo, Target]:
     """Start the stack, or bring it up to date, and see to it that models and commands have their keys."""
     info = stack.start(port=port, detached=detached, parameters=parameters, progress=progress)
-    model_key, secret = world.environ.get("FREEHOLD_MODEL_KEY"), info.outputs.get("ModelKeySecret")
-    if model_key and secret:
+    if secret := info.outputs.get("ModelKeySecret"):
         progress("handing over the model's key")
+        # Blank where there is none: the key of an earlier server is no business of this one.
+        model_key = world.environ.get("FREEHOLD_MODEL_KEY") or NO_MODEL_KEY
         world.account(stack.aws.environment()).put_secret(secret, model_key)
     progress("checking the key")
     return info, make_sure_of_key(world, stack, info)

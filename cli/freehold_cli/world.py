@@ -84,7 +84,7 @@ def _interactive() -> bool:
 
 def _read_line(prompt: str) -> str:
     with suppress(ImportError):
-        pass  # gives `input` its line editing
+        import readline  # noqa: F401 # pyright: ignore[reportUnusedImport] - gives `input` its line editing
     return input(prompt)
 
 

@@ -14,4 +14,4 @@ from freehold.turn import Invocation, take_turn
 @handler
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Decide what comes next in a run: `{run, failed, attempt, events}` to `{step, lap, calls, …}`."""
-    return take_turn(Invocation.of(event), wiring.turn()).to_state()
+    return take_turn(Invocation.of(event, context.get_remaining_time_in_millis()), wiring.turn()).to_state()

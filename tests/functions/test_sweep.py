@@ -19,7 +19,7 @@ SCHEDULE = {
     "resources": ["arn:aws:events:us-east-1:123456789012:rule/freehold-sweep"],
     "detail": {},
 }
-NOTHING = {"seen": 0, "restarted": 0, "lost": 0, "cancelled": 0, "delivered": 0, "activated": 0}
+NOTHING = {"seen": 0, "restarted": 0, "lost": 0, "cancelled": 0, "delivered": 0, "activated": 0, "failed": 0}
 
 
 def test_a_sweep_of_nothing_does_nothing(product: Deployed):

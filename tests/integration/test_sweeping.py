@@ -111,6 +111,23 @@ def test_a_queued_run_that_everybody_forgot_is_run(world: World):
     assert world.executions.started[-1] == f"{second.key.run_id}-1"
 
 
+def test_a_run_that_cannot_be_tended_keeps_no_other_from_its_turn(world: World):
+    runs = [world.ask(session=f"s{i}") for i in range(4)]
+    poisoned = {"pk": {"S": f"CONV#acme#{runs[0].conversation}"}, "sk": {"S": "RUN#000001"}}
+    world.client.update_item(
+        TableName="sessions",
+        Key=poisoned,
+        UpdateExpression="SET execution = :x",
+        ExpressionAttributeValues={":x": {"S": "?"}},
+    )
+    world.pass_time(PATIENCE)
+
+    swept = world.sweep(PATIENCE)
+
+    assert (swept.restarted, swept.failed) == (3, 1)
+    assert [key for key, _ in world.reported] == [runs[0].key]
+
+
 def test_an_ended_run_leaves_the_sweepers_index(world: World):
     world.finish(world.ask())
 

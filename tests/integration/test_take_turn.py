@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 from threading import Barrier
 from typing import Any
@@ -131,6 +132,7 @@ def test_a_throttled_model_leaves_no_trace_and_its_retries_are_counted(world: Wo
         (("look_upp", {"id": "7"}), "Did you mean look_up?"),
         (("look_up", "{not json"), "no JSON"),
         (("look_up", "[1]"), "must be one JSON object"),
+        (("look_up", "[" * 100_000), "nested too deeply"),
         (("look_up", {}), '"id" is a required property'),
         (("look_up", {"id": "7", "more": 1}), "'more' was unexpected"),
         (("off", {"id": "7"}), "disabled"),
@@ -328,8 +330,82 @@ def test_session_attributes_of_parallel_tools_are_merged_in_call_order(world: Wo
     assert world.tools.events[0]["sessionAttributes"] == {"last": "-", "kept": "1"}
 
 
+def test_attributes_that_a_tool_gives_the_model_are_shown_to_it_in_this_run_alone(world: World):
+    world.tools.answers["look_up"] = answer("ok", promptSessionAttributes={"mood": "good"})
+    world.model = ScriptedModel([reply(calls=[LOOK_UP]), reply("done"), reply("next")])
+    run = world.ask(prompt_session_attributes={"today": "Monday"})
+    world.invoke_model(run)
+    world.run_tool(run)
+    world.invoke_model(run)
+    world.finish(run)
+    world.invoke_model(world.ask("and now?"))
+
+    first, second, third = (request.instruction for request in world.model.requests)
+    assert '{"today": "Monday"}' in first
+    assert '{"mood": "good", "today": "Monday"}' in second
+    assert third == "Help."
+
+
+def test_a_refused_call_that_is_repeated_stops_the_run(world: World):
+    world.model = ScriptedModel([reply(calls=[("nope", {})])] * 3)
+    run = world.ask()
+
+    steps = [world.invoke_model(run) for _ in range(3)]
+
+    assert [step.step for step in steps] == ["tools", "tools", "finish"]
+    assert steps[-1].reason == "sameCallRepeats"
+
+
+@pytest.mark.parametrize("half", ["\ud83d", "a\udc00b"])
+def test_half_a_character_from_model_or_tool_does_not_lose_what_was_said(world: World, half: str):
+    world.tools.answers["look_up"] = answer(f"tool {half}", sessionAttributes={"k": half})
+    world.model = ScriptedModel([reply(f"model {half}", calls=[("look_up", {"id": half})]), reply("done")])
+    run = world.ask()
+
+    world.invoke_model(run)
+    world.run_tool(run)
+
+    assert world.invoke_model(run).status == "COMPLETED"
+    history = world.history(run)
+    assert history.laps[0].text.startswith("model ")
+    assert history.results[1, 0].content.startswith("tool ")
+
+
+def test_an_answer_of_any_size_leaves_the_session_usable(world: World):
+    world.tools.answers["look_up"] = answer("x" * 5_000_000)
+    world.model = ScriptedModel([reply(calls=[LOOK_UP]), reply("done"), reply("next")])
+    run = world.ask("one")
+    world.invoke_model(run)
+    world.run_tool(run)
+    world.invoke_model(run)
+    world.finish(run)
+    world.invoke_model(world.ask("two"))
+
+    for request in world.model.requests:
+        assert sum(len(str(message)) for message in request.messages) < 128_000 * 3
+    outcome = world.model.requests[1].messages[-1]
+    assert isinstance(outcome, ToolMessage)
+    assert "of 5000000 characters are not shown" in outcome.outcomes[0].content
+    assert len(world.history(run).results[1, 0].content) == 5_000_000
+
+
+def test_a_fast_run_goes_on_whatever_a_disabled_tool_would_take(world: World):
+    world.apply(replace(agent(tool(), tool("off", enabled=False, timeout_seconds=300)), mode="fast"))
+    world.model = ScriptedModel([reply("hi")])
+
+    assert world.invoke_model(world.ask()).status == "COMPLETED"
+
+
+def test_a_model_gets_no_more_time_than_its_lambda_has(world: World):
+    world.model = ScriptedModel([reply("hi")])
+
+    world.invoke_model(world.ask(), remaining_ms=30_000)
+
+    assert world.model.requests[0].timeout_seconds == 25
+
+
 def test_large_content_lies_in_the_bucket_and_reads_back_whole(world: World):
-    long = "x" * 100_000
+    long = "x" * 50_000
     world.tools.answers["look_up"] = answer(long)
     world.model = ScriptedModel([reply(calls=[LOOK_UP]), reply("done")])
     run = world.ask("y" * 50_000)

@@ -131,6 +131,7 @@ class World:
         self.agents = DynamoAgents(Table(client, "agents"), bucket)
         self.tools, self.executions, self.events = FakeTools(), FakeExecutions(), FakeEvents()
         self.price = price
+        self.reported: list[tuple[RunKey, Exception]] = []
         self.model: Any = ScriptedModel()
 
     # -- what happens
@@ -190,7 +191,10 @@ class World:
         return cancel_run(run.key, self.endings())
 
     def sweep(self, patience: float = 420) -> Swept:
-        return sweep(self.endings(), patience_ms=int(patience * 1000))
+        return sweep(self.endings(), patience_ms=int(patience * 1000), report=self.report)
+
+    def report(self, key: RunKey, error: Exception) -> None:
+        self.reported.append((key, error))
 
     # -- what is there
 

@@ -1,7 +1,11 @@
-"""Many runs at once while processes are killed, steps repeated, executions doubled and clocks turned."""
+"""Many runs at once while processes are killed, steps repeated, executions doubled and clocks turned.
+
+FREEHOLD_CHAOS_SEED chooses another course of events; each test's name ends with the seed that it ran with.
+"""
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections import Counter
@@ -23,7 +27,7 @@ from product_stack import Product, eventually, function
 
 pytestmark = pytest.mark.stack
 
-SEED = 20261123
+SEED = int(os.environ.get("FREEHOLD_CHAOS_SEED", "20261123"))
 RUNS = 16
 ACTS = 60
 PAUSE_SECONDS = 0.12
@@ -170,9 +174,10 @@ def plays(product: Product) -> Plays:
     return Plays(product.model)
 
 
-@pytest.fixture(scope="module")
-def chaos(product: Product) -> Chaos:
-    return Chaos(product, Machinery(product), random.Random(SEED))
+# A parameter stands in the name of every test, so that one which fails tells how to run it again.
+@pytest.fixture(scope="module", params=[SEED], ids="seed {}".format)
+def chaos(product: Product, request: pytest.FixtureRequest) -> Chaos:
+    return Chaos(product, Machinery(product), random.Random(request.param))
 
 
 @pytest.fixture(scope="module")

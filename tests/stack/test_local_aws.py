@@ -180,6 +180,11 @@ def test_a_process_that_dies_is_an_exit_error(patched: Server, as_it_comes: Serv
     assert as_it_comes.call("Probe", {"do": "die"})["Payload"]["errorType"] == "Runtime.HandlerError"
 
 
+def test_a_process_that_dies_while_it_starts_is_an_exit_error(patched: Server, as_it_comes: Server):
+    assert patched.call("DiesWhileStarting", {})["Payload"]["errorType"] == "Runtime.ExitError"
+    assert as_it_comes.call("DiesWhileStarting", {})["Payload"]["errorType"] != "Runtime.ExitError"
+
+
 def test_a_log_ends_where_the_invocation_does(patched: Server, as_it_comes: Server):
     """The mark that ends a log also ends its last line; MiniStack waits 50 ms and then misses that line."""
     kept = patched.call("Probe", {"do": "print"}, LogType="Tail")

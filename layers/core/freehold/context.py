@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .values.agent import Agent
 from .values.model import AssistantMessage, Message, ToolMessage, ToolOutcome, ToolSpec, ToolUse, UserMessage
 from .values.run import Call, History, Lap, Run
+from .window import budget, fit
 
 UNFINISHED = "(This answer was not finished: {reason}.)"
 LOST = "No result was recorded for this call."
 EXCERPT = 200
 
 
-def messages(past: Sequence[History], current: History) -> tuple[Message, ...]:
-    """The whole conversation in order, ending with what the model has to answer now.
+def messages(past: Sequence[History], current: History, *, window: int | None = None) -> tuple[Message, ...]:
+    """The conversation in order, as far as it fits `window` tokens, ending with what the model has to answer now.
 
     Users and the assistant alternate and every call is followed by its outcome, whatever ended the turns before:
     a turn that ended early is closed with a line that says so, and one that never began is left out.
     """
     begun = [turn for turn in past if turn.laps or turn.run.status != "CANCELLED"]
-    told = [message for turn in begun for message in _turn(turn, ended=True)]
-    return (*told, *_turn(current, ended=False))
+    told = [tuple(_turn(turn, ended=True)) for turn in begun]
+    return fit(told, tuple(_turn(current, ended=False)), characters=budget(window))
 
 
-def instruction(agent: Agent, run: Run) -> str:
-    """The agent's instruction, and the attributes that the caller wants the model to see in this run."""
-    if not run.prompt_session_attributes:
+def instruction(agent: Agent, attributes: Mapping[str, str]) -> str:
+    """The agent's instruction, and the attributes that caller and tools want the model to see in this run."""
+    if not attributes:
         return agent.instruction
-    context = json.dumps(run.prompt_session_attributes, ensure_ascii=False, sort_keys=True)
+    context = json.dumps(attributes, ensure_ascii=False, sort_keys=True)
     return f"{agent.instruction}\n\nContext of this request, given by the application as data: {context}"
 
 
@@ -72,7 +73,7 @@ def _replayable(call: Call) -> str:
 def _is_object(text: str) -> bool:
     try:
         return isinstance(json.loads(text), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 

@@ -96,14 +96,19 @@ def _limit_reached(history: History, agent: Agent, *, now: int) -> str | None:
 
 
 def _repeats(history: History) -> int:
-    """How often the run has asked for the most repeated call of its last lap."""
-    if history.last is None or not history.unanswered:
+    """How often the run has asked for the most repeated call of its last lap, as long as that waits for an answer.
+
+    A refused call counts too: a model that repeats it has not understood why.
+    """
+    if history.last is None or not (history.unanswered or history.refused_only):
         return 0
-    made = Counter(_same(call) for lap in history.laps for call in lap.calls if call.refused is None)
-    return max(made[_same(history.last.calls[i])] for i in history.unanswered)
+    asked = Counter(_same(call) for lap in history.laps for call in lap.calls)
+    return max(asked[_same(call)] for call in history.last.calls)
 
 
 def _same(call: Call) -> tuple[str, str]:
+    if call.refused is not None:
+        return call.name, call.arguments
     return call.name, json.dumps(json.loads(call.arguments), sort_keys=True)
 
 
@@ -112,7 +117,7 @@ def _execution_is_worn(history: History, agent: Agent, *, now: int, events: int)
     run = history.run
     if run.mode == "durable":
         return events + EVENTS_PER_LAP + EVENTS_PER_CALL * MAX_CALLS_PER_LAP > EVENTS_SAFE
-    slowest = max((tool.timeout_seconds for tool in agent.tools), default=0)
+    slowest = max((tool.timeout_seconds for tool in agent.tools if tool.enabled), default=0)
     needed = MODEL_TIMEOUT_SECONDS + slowest + EXPRESS_MARGIN_SECONDS
     left = EXPRESS_SECONDS - (now - (run.started_at or now)) / 1000
     return left < needed

@@ -15,6 +15,7 @@ from .values.run import History, Result, Run, RunError, RunKey, Session, Status
 
 FINISH_ATTEMPTS = 20
 LONGEST_MESSAGE = 2000
+HIDDEN = "A table or bucket did not answer. The log has the details."
 NOT_RUN = "This call was not made: the run ended first ({reason})."
 EVENT_NAMES: dict[Status, str] = {
     "COMPLETED": "Agent Run Completed",
@@ -36,7 +37,11 @@ class Ending:
     def of(cls, event: Mapping[str, Any]) -> Ending:
         """From `{outcome: {status, reason}}` or, where a state gave up, `{error: {type, cause}}`."""
         if "error" in event:
-            return cls("FAILED", error=RunError(event["error"]["type"], _message(event["error"]["cause"])))
+            kind, cause = event["error"]["type"], event["error"]["cause"]
+            # What AWS said of a table or a key is for the log, not for whoever reads the run.
+            return cls(
+                "FAILED", error=RunError(kind, HIDDEN if kind == "StoreUnavailable" else _message(cause))
+            )
         return cls(event["outcome"]["status"], event["outcome"]["reason"])
 
 
@@ -99,7 +104,7 @@ def _write(history: History, ending: Ending, using: EndCollaborators) -> Run:
     session_before = using.sessions.session(before.tenant, before.session_id)
     waiting = using.sessions.next_run(before.key)
     waiting = waiting if waiting is not None and waiting.status == "QUEUED" else None
-    attributes = _attributes(history)
+    attributes = history.session_attributes
     upcoming = activated(waiting, session_attributes=attributes, now=now) if waiting else None
     session = _released(session_before, before, upcoming, attributes, using)
     using.sessions.finish(
@@ -113,10 +118,6 @@ def _write(history: History, ending: Ending, using: EndCollaborators) -> Run:
         activated_before=waiting if upcoming else None,
     )
     return ended
-
-
-def _attributes(history: History) -> dict[str, str]:
-    return dict(history.last.session_attributes if history.last else history.run.session_attributes)
 
 
 def _released(

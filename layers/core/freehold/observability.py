@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .values.run import Run
+from .values.run import Run, RunKey
 
 Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
@@ -35,7 +35,7 @@ def handler(function: Handler) -> Handler:
             if metrics.metric_set:
                 metrics.flush_metrics()
 
-    traced = tracer.capture_lambda_handler(with_run, capture_response=False)
+    traced = tracer.capture_lambda_handler(with_run, capture_response=False, capture_error=False)
     return logger.inject_lambda_context(traced, clear_state=True)
 
 
@@ -48,6 +48,11 @@ def count_run(run: Run | None) -> None:
     count(**{f"Runs{run.status.title()}": 1})
     if run.totals.cost_usd is not None:
         metrics.add_metric(name="CostUsd", unit=MetricUnit.Count, value=float(run.totals.cost_usd))
+
+
+def report_run(key: RunKey, error: Exception) -> None:
+    """Log what kept a run from being tended, with its traceback."""
+    logger.error("run could not be tended", run_id=key.run_id, tenant=key.tenant, exc_info=error)
 
 
 def count(**figures: float) -> None:

@@ -97,6 +97,10 @@ class Sessions(Protocol):
         """The lowest later turn that has not ended."""
         ...
 
+    def has_open_turn_before(self, key: RunKey) -> bool:
+        """Whether an earlier turn of the conversation has not ended."""
+        ...
+
     def idempotent_run(self, tenant: str, key: str) -> tuple[str, str] | None:
         """The run id and the request digest that this idempotency key was used for."""
         ...

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .beginning import activated, start_run
 from .ending import EndCollaborators, Ending, deliver, finish_run
 from .errors import StaleWrite
 from .values.run import Run, RunError, RunKey
+
+Report = Callable[[RunKey, Exception], None]
 
 SHARDS = 16
 MAX_LOST_STARTS = 3
@@ -25,21 +28,30 @@ class Swept:
     cancelled: int = 0
     delivered: int = 0
     activated: int = 0
+    failed: int = 0
 
     def __add__(self, other: Swept) -> Swept:
         return Swept(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
 
-def sweep(using: EndCollaborators, *, patience_ms: int) -> Swept:
-    """Look at every open run once. `patience_ms` is the longest step's timeout plus a margin."""
-    total = Swept()
-    for shard in range(SHARDS):
-        for key in using.sessions.open_runs(shard):
+def sweep(using: EndCollaborators, *, patience_ms: int, report: Report) -> Swept:
+    """Look at every open run once. `patience_ms` is the longest step's timeout plus a margin.
+
+    A run that cannot be tended is handed to `report` and left for the next minute: it must not keep the others from
+    their turn, and for the same reason each minute begins at another shard.
+    """
+    total, first = Swept(), using.now() // 60_000 % SHARDS
+    for shard in range(first, first + SHARDS):
+        for key in using.sessions.open_runs(shard % SHARDS):
             try:
                 total += _tend(key, using, patience_ms=patience_ms)
             except StaleWrite:
                 # Somebody is at work on this run, which is all that the sweeper wanted.
                 total += Swept(seen=1)
+            except Exception as error:
+                # Whatever it is, it is this run's alone.
+                report(key, error)
+                total += Swept(seen=1, failed=1)
     return total
 
 
@@ -64,14 +76,14 @@ def _tend_running(run: Run, using: EndCollaborators, *, now: int, patience_ms: i
         return Swept(seen=1)
     state = using.executions.state(run) if run.execution else "unknown"
     if state == "aborted":
-        finish_run(run.key, None, Ending("CANCELLED", "executionStopped"), using)
+        finish_run(run.key, run.execution, Ending("CANCELLED", "executionStopped"), using)
         return Swept(seen=1, cancelled=1)
     if idle < patience_ms and state != "dead":
         return Swept(seen=1)
     starts = run.lost_starts + 1 if run.lost_after == newest else 1
     if starts > MAX_LOST_STARTS:
         error = RunError("ExecutionLost", f"{MAX_LOST_STARTS} executions ended without getting any further")
-        finish_run(run.key, None, Ending("FAILED", error=error), using)
+        finish_run(run.key, run.execution, Ending("FAILED", error=error), using)
         return Swept(seen=1, lost=1)
     started = using.sessions.start(run, now=now, lost_starts=starts, lost_after=newest)
     using.executions.start(started)
@@ -82,7 +94,7 @@ def _tend_queued(run: Run, using: EndCollaborators, *, now: int) -> Swept:
     """A queued run whose conversation has no active turn: its turn has come, whatever lost it."""
     session = using.sessions.session(run.tenant, run.session_id)
     mine = session if session and session.conversation == run.conversation else None
-    earlier_open = any(not turn.run.ended for turn in using.sessions.past(run.key))
+    earlier_open = using.sessions.has_open_turn_before(run.key)
     if earlier_open or (mine and mine.active_turn is not None):
         return Swept(seen=1)
     attributes = mine.session_attributes if mine else {}

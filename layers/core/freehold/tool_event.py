@@ -12,6 +12,7 @@ from typing import Any, cast
 from .errors import ToolFailed
 from .values.agent import Argument, Tool
 from .values.run import Lap, Run
+from .values.text import well_formed
 
 JSON = "application/json"
 
@@ -36,7 +37,7 @@ def event(tool: Tool, run: Run, lap: Lap, call: int, *, deadline: int) -> dict[s
         "sessionId": run.session_id,
         "actionGroup": tool.action_group,
         "sessionAttributes": lap.session_attributes,
-        "promptSessionAttributes": run.prompt_session_attributes,
+        "promptSessionAttributes": lap.prompt_session_attributes,
         "freehold": {
             "idempotencyKey": f"{run.key.run_id}-{lap.lap}-{call}",
             "runId": run.key.run_id,
@@ -86,7 +87,7 @@ def read_answer(tool: Tool, payload: object) -> Answer:
     outer = cast(dict[str, Any], payload)
     ok, body = _function_body(response) if tool.function is not None else _operation_body(response)
     attributes = outer.get("sessionAttributes"), outer.get("promptSessionAttributes")
-    return Answer(ok, body, *(_attributes(given) for given in attributes))
+    return Answer(ok, well_formed(body), *(_attributes(given) for given in attributes))
 
 
 def _operation_body(response: dict[str, Any]) -> tuple[bool, str]:
@@ -121,4 +122,5 @@ def _object(value: object, where: str) -> dict[str, Any]:
 def _attributes(given: object) -> dict[str, str] | None:
     if not isinstance(given, dict):
         return None
-    return {str(key): _text(value) for key, value in cast(dict[Any, Any], given).items()}
+    items = cast(dict[Any, Any], given).items()
+    return {well_formed(str(key)): well_formed(_text(value)) for key, value in items}

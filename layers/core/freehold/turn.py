@@ -9,19 +9,22 @@ from difflib import get_close_matches
 from typing import Any
 
 from . import context
-from .decide import MAX_CALLS_PER_LAP, MODEL_TIMEOUT_SECONDS, STOP, Step, decide
+from .decide import EVENTS_PER_LAP, MAX_CALLS_PER_LAP, MODEL_TIMEOUT_SECONDS, STOP, Step, decide
 from .errors import ModelRejected, StaleWrite
 from .ports import Agents, Models, Sessions
 from .state import run_of
 from .values.agent import Agent, Tool
 from .values.model import ModelEntry, ModelReply, ModelRequest, ToolUse
 from .values.run import Call, Discarded, History, Lap, Result, RunKey
+from .values.text import well_formed
 
 Clock = Callable[[], int]
 ArgumentCheck = Callable[[Tool, str], str | None]
 
 GIVEN_UP = "The tool gave no result, although it was tried several times."
 MIN_MODEL_TIMEOUT_SECONDS = 5
+# What is kept of the Lambda's own time for writing the lap.
+TIMEOUT_MARGIN_SECONDS = 5
 DISCARD_ATTEMPTS = 20
 
 
@@ -30,7 +33,7 @@ class Invocation:
     """What the state machine passes to InvokeModel: which run, and what happened since the last lap.
 
     `failed` are calls of the last lap that the Map gave up on; `attempt` counts the retries of this state; `events`
-    those that this execution has caused.
+    those that this execution has caused; `remaining_ms` is what is left of this Lambda invocation.
     """
 
     key: RunKey
@@ -38,12 +41,13 @@ class Invocation:
     failed: tuple[int, ...] = ()
     attempt: int = 0
     events: int = 0
+    remaining_ms: int = MODEL_TIMEOUT_SECONDS * 1000 + 10_000
 
     @classmethod
-    def of(cls, event: Mapping[str, Any]) -> Invocation:
+    def of(cls, event: Mapping[str, Any], remaining_ms: int) -> Invocation:
         """From `{run, failed, attempt, events}`, as the state machine sends it."""
         key, execution = run_of(event)
-        return cls(key, execution, tuple(event["failed"]), event["attempt"], event["events"])
+        return cls(key, execution, tuple(event["failed"]), event["attempt"], event["events"], remaining_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def take_turn(invocation: Invocation, using: Collaborators) -> Step:
     after = replace(history, laps=(*history.laps, lap))
     step = decide(after, agent, now=using.now(), events=invocation.events)
     # Every call was refused: there is nothing to run, and the model is told so in the next lap.
-    return step or Step("tools", lap.lap, events=invocation.events)
+    return step or Step("tools", lap.lap, events=invocation.events + EVENTS_PER_LAP)
 
 
 def _is_current(history: History, invocation: Invocation) -> bool:
@@ -98,7 +102,7 @@ def _add_lap(history: History, agent: Agent, invocation: Invocation, using: Coll
     model, entry = using.models.choose(agent.model)
     if agent.limits.max_cost_usd is not None and entry.price is None:
         raise ModelRejected(f"limits.maxCostUsd needs a model with a known price; {entry.id} has none")
-    request = _request(history, agent, entry, using)
+    request = _request(history, agent, entry, invocation, using)
     began = using.now()
     reply = model.reply(request)
     lap = _lap(history, agent, entry, reply, invocation, using, began)
@@ -126,17 +130,21 @@ def _discard(lap: Lap, key: RunKey, using: Collaborators) -> None:
     raise StaleWrite(f"run {key.run_id} changed at each of {DISCARD_ATTEMPTS} attempts to count a reply")
 
 
-def _request(history: History, agent: Agent, entry: ModelEntry, using: Collaborators) -> ModelRequest:
+def _request(
+    history: History, agent: Agent, entry: ModelEntry, invocation: Invocation, using: Collaborators
+) -> ModelRequest:
     run = history.run
     past = using.sessions.past(run.key) if run.turn > 1 else ()
-    left = MODEL_TIMEOUT_SECONDS if run.deadline_at is None else (run.deadline_at - using.now()) / 1000
+    bounds = [MODEL_TIMEOUT_SECONDS, invocation.remaining_ms / 1000 - TIMEOUT_MARGIN_SECONDS]
+    if run.deadline_at is not None:
+        bounds.append((run.deadline_at - using.now()) / 1000)
     return ModelRequest(
         model=entry.id,
-        instruction=context.instruction(agent, run),
-        messages=context.messages(past, history),
+        instruction=context.instruction(agent, history.prompt_session_attributes),
+        messages=context.messages(past, history, window=entry.window),
         tools=context.tool_specs(agent),
         inference=agent.inference,
-        timeout_seconds=max(MIN_MODEL_TIMEOUT_SECONDS, min(MODEL_TIMEOUT_SECONDS, left)),
+        timeout_seconds=max(MIN_MODEL_TIMEOUT_SECONDS, min(bounds)),
     )
 
 
@@ -156,7 +164,7 @@ def _lap(
         id=using.new_id(),
         at=at,
         model=reply.model,
-        text=reply.text,
+        text=well_formed(reply.text),
         calls=calls,
         usage=reply.usage,
         cost_usd=entry.price.cost(reply.usage) if entry.price else None,
@@ -164,14 +172,15 @@ def _lap(
         stop=reply.stop,
         attempt=invocation.attempt,
         reasoning=reply.reasoning,
-        session_attributes=_attributes(history),
+        session_attributes=history.session_attributes,
+        prompt_session_attributes=history.prompt_session_attributes,
     )
 
 
 def _call(use: ToolUse, agent: Agent, check: ArgumentCheck) -> Call:
     """Judge a call once, where it is written down: what is refused here never reaches a tool."""
     tool = agent.tool(use.name)
-    arguments = use.arguments.strip() or "{}"
+    arguments = well_formed(use.arguments).strip() or "{}"
     if tool is None:
         # A provider refuses a history with a name it would not have offered, so the name is made one.
         name = re.sub(r"[^a-zA-Z0-9_-]", "_", use.name)[:64] or "unnamed"
@@ -186,14 +195,3 @@ def _unknown(name: str, agent: Agent) -> str:
     close = get_close_matches(name, offered, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     return f"There is no tool named {name[:64]}.{hint} Tools: {', '.join(offered) or 'none'}."
-
-
-def _attributes(history: History) -> dict[str, str]:
-    """Session attributes as of this lap: those before it, changed by its tools' answers in call order."""
-    last = history.last
-    merged = dict(last.session_attributes if last else history.run.session_attributes)
-    for i in last.open_calls if last else ():
-        result = history.results.get((last.lap, i)) if last else None
-        if result and result.session_attributes is not None:
-            merged.update(result.session_attributes)
-    return merged

@@ -6,17 +6,18 @@ from typing import Any
 import pytest
 from bench.costs import Costs, growth_exponent, per_lap
 from bench.executions import Executions
-from bench.floor import floor_of
+from bench.floor import content_size, floor_of
 from bench.traffic import Write
 from bench.workload import Plan
+from boto3.dynamodb.types import TypeSerializer
 
 PK = "CONV#acme#C1"
 
 
 def write(sk: str, kind: str, body: dict[str, Any] | None = None, *, accepted: bool = True) -> Write:
-    item = {"pk": {"S": PK}, "sk": {"S": sk}, "schema": {"N": "1"}}
+    item: dict[str, Any] = {"pk": {"S": PK}, "sk": {"S": sk}, "schema": {"N": "1"}}
     if body is not None:
-        item["body"] = {"S": json.dumps(body)}
+        item["body"] = TypeSerializer().serialize(body)
     return Write("sessions", "C1", sk, kind, 100, 1, 0, accepted, item)
 
 
@@ -43,6 +44,24 @@ def test_the_floor_is_each_thing_said_once_with_its_key_and_bare_text():
     texts = sum(map(len, ("hello", "hm", "echo", '{"a": 1}', 'a "quote"')))
     assert (floor.items, floor.units) == (3, 3)
     assert floor.size == keys + 3 * len("body") + texts
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({"input": 'a "quote"'}, 'a "quote"'),
+        (
+            {"text": "größe", "calls": [{"name": "echo", "arguments": {"a": [1, "b", True, None]}}]},
+            "größeechob",
+        ),
+        ({"content": ""}, ""),
+    ],
+)
+def test_the_same_content_counts_the_same_as_a_map_and_as_a_json_text(body: dict[str, Any], text: str):
+    as_map = {"body": TypeSerializer().serialize(body)}
+    as_text = {"body": {"S": json.dumps(body)}}
+
+    assert content_size(as_map) == content_size(as_text) == len(text.encode())
 
 
 def test_content_in_the_bucket_is_not_taken_for_none():

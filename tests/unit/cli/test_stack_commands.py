@@ -139,6 +139,16 @@ def test_models_may_come_from_a_server_of_ones_own(local: Terminal):
     assert local.aws.secrets == {"secret": "sk-1"}
 
 
+def test_a_server_without_a_key_does_not_get_the_key_of_the_one_before(local: Terminal):
+    local.environ = {"FREEHOLD_MODEL_URL": "http://127.0.0.1:11434/v1", "FREEHOLD_MODEL_KEY": "sk-1"}
+    local.run("up", "--detach")
+
+    local.environ = {"FREEHOLD_MODEL_URL": "http://127.0.0.1:1234/v1"}
+    local.run("up", "--detach")
+
+    assert local.aws.secrets == {"secret": " "}
+
+
 def test_the_option_counts_more_than_the_environment(local: Terminal):
     local.environ = {"FREEHOLD_MODEL_URL": "http://127.0.0.1:11434/v1"}
 

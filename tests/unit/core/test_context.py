@@ -106,7 +106,7 @@ def test_each_adapter_accepts_it(conversation: tuple[list[History], History]):
     agent = Agent("a", ModelChoice("m"), "Help.")
     tools = tuple(ToolSpec(name, name, {"type": "object", "properties": {}}) for name in ("look_up", "pay"))
     told = context.messages(*conversation)
-    request = ModelRequest("m", context.instruction(agent, conversation[1].run), told, tools)
+    request = ModelRequest("m", context.instruction(agent, {}), told, tools)
 
     assert what_is_wrong(json.loads(json.dumps(request_body(request)))) is None
     assert Rehearsal().reply(request).model == "rehearsal"
@@ -121,11 +121,7 @@ def test_a_turn_that_never_began_is_left_out():
 
 
 def test_attributes_of_one_request_are_shown_as_data():
-    shown = context.instruction(
-        Agent("a", ModelChoice("m"), "Help."),
-        Run("t", "C1", 1, "s", "a", "1", "d", "DRAFT", "durable", "RUNNING", Principal("key", "k"), "test", "hi", 0, 9,
-            prompt_session_attributes={"today": "Monday"}),
-    )  # fmt: skip
+    shown = context.instruction(Agent("a", ModelChoice("m"), "Help."), {"today": "Monday"})
 
     assert shown.startswith("Help.\n\n")
     assert '{"today": "Monday"}' in shown

@@ -91,7 +91,19 @@ def made(agent: Agent, name: str, arguments: dict[str, Any]) -> tuple[Tool, dict
         0, 900, prompt_session_attributes={"today": "Monday"},
     )  # fmt: skip
     calls = (Call(name, json.dumps(arguments)),)
-    lap = Lap(4, "id", 0, "m", "", calls, Usage(), 0, "tools", session_attributes={"tier": "gold"})
+    lap = Lap(
+        4,
+        "id",
+        0,
+        "m",
+        "",
+        calls,
+        Usage(),
+        0,
+        "tools",
+        session_attributes={"tier": "gold"},
+        prompt_session_attributes={"today": "Monday"},
+    )
     return tool, event(tool, run, lap, 0, deadline=99)
 
 

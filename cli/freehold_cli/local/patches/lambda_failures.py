@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import os
 from importlib import import_module
 from typing import Any
 
-from freehold_cli.local.patches.upstream import edit_worker_script, wrap
+from freehold_cli.local.patches.upstream import edit_worker_script, expect, wrap
 
 _FAILURE = "freehold:failure"
 _LOST = ("Worker process died", "Worker returned no response")
+_LOST_WHILE_STARTING = "Worker process exited immediately"
 # The process died after MiniStack had found it alive and before it was sent the event.
 _LOST_JUST_NOW = f"[Errno {errno.EPIPE}] {os.strerror(errno.EPIPE)}"
 
@@ -49,10 +51,15 @@ def report_exceptions_by_class_name() -> None:
 
 
 def report_a_lost_process_as_exit_error() -> None:
-    """A process that dies during a call ends it with `Runtime.ExitError`, as on AWS."""
+    """A process that dies during a call, or while it starts for one, ends it with `Runtime.ExitError`, as on AWS."""
 
     def invoke(original: Any, worker: Any, event: Any, request_id: str, **context: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = original(worker, event, request_id, **context)
+        try:
+            answer: dict[str, Any] = original(worker, event, request_id, **context)
+        except (RuntimeError, BrokenPipeError) as error:
+            if not str(error).startswith((_LOST_WHILE_STARTING, _LOST_JUST_NOW)):
+                raise
+            answer = {"status": "error", "error": _LOST_JUST_NOW, "cold_start": True, "log": str(error)}
         if answer.get("status") == "error" and answer.get("error") in (*_LOST, _LOST_JUST_NOW):
             failure = {
                 "errorType": "Runtime.ExitError",
@@ -61,5 +68,7 @@ def report_a_lost_process_as_exit_error() -> None:
             return {**answer, "status": "ok", "result": {_FAILURE: failure}}
         return answer
 
-    runtime = import_module("ministack.core.lambda_runtime")
-    wrap(runtime.Worker, "invoke", invoke, reads=_LOST)
+    worker = import_module("ministack.core.lambda_runtime").Worker
+    starts = inspect.getsource(worker._spawn)
+    expect(_LOST_WHILE_STARTING in starts, f"Worker._spawn no longer reads {_LOST_WHILE_STARTING!r}")
+    wrap(worker, "invoke", invoke, reads=_LOST)

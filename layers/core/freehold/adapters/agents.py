@@ -123,14 +123,15 @@ class DynamoAgents:
         counter, so that a number never means two things."""
         draft = self.draft(tenant, name)
         item = self._draft_item(tenant, name) or {}
+        # The draft goes last: as long as it is there, a delete that died can be sent again.
+        for kind in ("ALIAS#", "VERSION#"):
+            for each in self._table.query(keys.agent(tenant, name), prefix=kind):
+                key = {"pk": each["pk"], "sk": each["sk"]}
+                self._table.delete(key, condition=f"{NEW} OR kind = :kind", values={":kind": each["kind"]})
         kept = {key: value for key, value in item.items() if key not in ("body", "body_ref")}
         self._table.put(
             kept | {"deleted": True, "rev": draft.rev + 1}, condition="rev = :rev", values={":rev": draft.rev}
         )
-        for kind in ("VERSION#", "ALIAS#"):
-            for each in self._table.query(keys.agent(tenant, name), prefix=kind):
-                key = {"pk": each["pk"], "sk": each["sk"]}
-                self._table.delete(key, condition="kind = :kind", values={":kind": each["kind"]})
 
     def _draft_item(self, tenant: str, name: str) -> Item | None:
         return self._table.get({"pk": keys.agents_of(tenant), "sk": keys.quoted(name)})

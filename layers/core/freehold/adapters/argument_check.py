@@ -19,6 +19,8 @@ def check_arguments(tool: Tool, arguments: str) -> str | None:
         given = json.loads(arguments or "{}", parse_constant=_refuse)
     except ValueError as error:
         return f"The arguments of {tool.name} are no JSON ({error}). Send one JSON object."
+    except RecursionError:
+        return f"The arguments of {tool.name} are nested too deeply. Send one flat JSON object."
     if not isinstance(given, dict):
         return f"The arguments of {tool.name} must be one JSON object, not {type(given).__name__}."
     errors = [_told(error) for error in _validator(_schema_text(tool)).iter_errors(given)]

@@ -70,7 +70,8 @@ class OpenAICompatible:
         headers = {"content-type": "application/json", "accept": "application/json"}
         if self._key:
             headers["authorization"] = f"Bearer {self._key}"
-        timeout = urllib3.Timeout(connect=min(_CONNECT_SECONDS, timeout_seconds), read=timeout_seconds)
+        connect = min(_CONNECT_SECONDS, timeout_seconds)
+        timeout = urllib3.Timeout(total=timeout_seconds, connect=connect, read=timeout_seconds)
         try:
             response = self._pool.request(
                 "POST",
@@ -183,7 +184,7 @@ def _as_object(arguments: str) -> str:
     try:
         if isinstance(json.loads(arguments), dict):
             return arguments
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     return json.dumps({"notJson": arguments})
 
@@ -192,7 +193,7 @@ def read_reply(content: bytes, model: str, host: str) -> ModelReply:
     """Raises `ModelUnavailable`, with what was wrong, where a 200 holds no completion."""
     try:
         answer: object = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelUnavailable(f"{host} answered with something that is no JSON: {_cut(content)}") from error
     fields = _dict(answer)
     choices = fields.get("choices")

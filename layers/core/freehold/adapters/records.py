@@ -45,7 +45,7 @@ TYPES: dict[str, type[Record]] = {kind: record for record, kind in KINDS.items()
 CONTENT: dict[str, tuple[str, ...]] = {
     "session": ("session_attributes",),
     "run": ("input", "session_attributes", "prompt_session_attributes"),
-    "lap": ("text", "calls", "reasoning", "session_attributes"),
+    "lap": ("text", "calls", "reasoning", "session_attributes", "prompt_session_attributes"),
     "result": ("content", "session_attributes", "prompt_session_attributes"),
     "late": ("content",),
 }

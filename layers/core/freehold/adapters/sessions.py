@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import StaleWrite
 from ..values.run import (
+    ENDED,
     Discarded,
     History,
     Lap,
@@ -73,13 +74,17 @@ class DynamoSessions:
         runs = (self._records.decode(item, Run) for item in after if item["kind"] == "run")
         return next((run for run in runs if not run.ended), None)
 
+    def has_open_turn_before(self, key: RunKey) -> bool:
+        earlier = self._table.query(keys.conversation(key), before=keys.turn(key.turn))
+        return any(item["kind"] == "run" and item["status"] not in ENDED for item in earlier)
+
     def idempotent_run(self, tenant: str, key: str) -> tuple[str, str] | None:
         item = self._table.get(keys.idempotency(tenant, key))
         return (item["run_id"], item["request_digest"]) if item else None
 
     def newest_item(self, key: RunKey) -> tuple[str, int]:
         items = self._table.newest(keys.conversation(key), keys.turn(key.turn), limit=LAST_ITEMS)
-        newest = max(items, key=_at)
+        newest = max(items, key=_at, default={"sk": keys.turn(key.turn)})
         return f"{newest['sk']}@{_at(newest)}", _at(newest)
 
     # -- beginning and starting
@@ -213,7 +218,8 @@ class DynamoSessions:
             record = self._records.read(item)
             if isinstance(record, Run):
                 turns.append(History(record))
-            elif turns:
+            elif turns and turns[-1].run.turn == keys.turn_of(item["sk"]):
+                # TTL removes items in no order: what has lost its run belongs to no other.
                 _file(record, turns)
         return turns
 

@@ -138,7 +138,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Lap:
-    """One reply of the model. `id` names the invocation that wrote it; `session_attributes` are as of this lap."""
+    """One reply of the model. `id` names the invocation that wrote it; the attributes are as of this lap."""
 
     lap: int
     id: str
@@ -153,6 +153,7 @@ class Lap:
     attempt: int = 0
     reasoning: str | None = None
     session_attributes: dict[str, str] = field(default_factory=dict[str, str])
+    prompt_session_attributes: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def open_calls(self) -> tuple[int, ...]:
@@ -232,6 +233,34 @@ class History:
         if self.last is None:
             return ()
         return tuple(i for i in self.last.open_calls if (self.last.lap, i) not in self.results)
+
+    @property
+    def session_attributes(self) -> dict[str, str]:
+        """As of now: those of the last lap, changed by its tools' answers in call order."""
+        given = self.last.session_attributes if self.last else self.run.session_attributes
+        return self._changed(given, [result.session_attributes for result in self._last_results])
+
+    @property
+    def prompt_session_attributes(self) -> dict[str, str]:
+        """As `session_attributes`, but for this run alone."""
+        given = self.last.prompt_session_attributes if self.last else self.run.prompt_session_attributes
+        return self._changed(given, [result.prompt_session_attributes for result in self._last_results])
+
+    @property
+    def _last_results(self) -> list[Result]:
+        if self.last is None:
+            return []
+        found = (self.results.get((self.last.lap, i)) for i in self.last.open_calls)
+        return [result for result in found if result is not None]
+
+    @staticmethod
+    def _changed(given: dict[str, str], changes: list[dict[str, str] | None]) -> dict[str, str]:
+        return dict(given) | {name: text for change in changes if change for name, text in change.items()}
+
+    @property
+    def refused_only(self) -> bool:
+        """Whether the last lap asked for calls and none of them may be made."""
+        return self.last is not None and bool(self.last.calls) and not self.last.open_calls
 
     @property
     def totals(self) -> Totals:
