@@ -51,10 +51,10 @@ class Costs:
 def costs_of(runner: Runner, traffic: Traffic, plan: Plan) -> Costs:
     """Run `plan` and add up what it cost."""
     run = runner.run(plan)
+    executions = executions_of(runner.product, run.run_id)
     seen = traffic.of(run.run_id)
     if traffic.not_counted:
         raise ValueError(f"requests that the bench cannot bill: {', '.join(sorted(traffic.not_counted))}")
-    executions = executions_of(runner.product, run.run_id)
     if executions.failures:
         raise ValueError(f"{executions.failures} tasks of {plan} failed, so its figures say little")
     writes = tuple(each for each in seen if isinstance(each, Write))

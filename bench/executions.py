@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from product_stack import Product
+from product_stack import Product, eventually
 
 DETAILS = "EventDetails"
 
@@ -26,9 +26,10 @@ class Executions:
 
 
 def executions_of(product: Product, run_id: str) -> Executions:
+    """Of a run that has ended, once they have as well: a run ends before the last write of its execution."""
     machine = product.aws("stepfunctions")
-    pages = machine.get_paginator("list_executions").paginate(stateMachineArn=product.outputs["AgentLoop"])
-    found = [each for page in pages for each in page["executions"] if each["name"].startswith(f"{run_id}-")]
+    eventually(lambda: all(each["status"] != "RUNNING" for each in _all(product, machine, run_id)))
+    found = _all(product, machine, run_id)
     events = [event for each in found for event in _events(machine, each["executionArn"])]
     types = Counter(event["type"] for event in events)
     return Executions(
@@ -37,6 +38,11 @@ def executions_of(product: Product, run_id: str) -> Executions:
         largest_payload=max(len(text.encode()) for event in events for text in _payloads(event)),
         failures=types["TaskFailed"] + types["ExecutionFailed"],
     )
+
+
+def _all(product: Product, machine: Any, run_id: str) -> list[dict[str, Any]]:
+    pages = machine.get_paginator("list_executions").paginate(stateMachineArn=product.outputs["AgentLoop"])
+    return [each for page in pages for each in page["executions"] if each["name"].startswith(f"{run_id}-")]
 
 
 def _events(machine: Any, arn: str) -> Iterator[dict[str, Any]]:

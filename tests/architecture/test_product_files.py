@@ -89,7 +89,7 @@ def test_no_file_holds_a_secret(kind: str):
     [
         (PLACES, "open('/home/ada/notes.txt')"),
         (PLACES, "cd /root/project"),
-        (HOSTS, "--index-url https://packages.example/simple"),
+        (HOSTS, "--index-" + "url https://packages.example/simple"),
         (SECRETS["AWS key"], "key = AKIA" + "ABCDEFGHIJKLMNOP"),
         (SECRETS["API key of ours"], f"fh_acme_{'0' * 12}_{'a' * 64}"),
         (SECRETS["private key"], "-----BEGIN RSA " + "PRIVATE KEY-----"),

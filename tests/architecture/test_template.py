@@ -221,7 +221,7 @@ def test_no_setting_is_read_anywhere_but_in_wiring():
     elsewhere = [
         source.name
         for source in sources("layers/core", "functions")
-        if "environ" in source.text and source.path.stem not in ("wiring", "observability")
+        if "os.environ" in source.text and source.path.stem not in ("wiring", "observability")
     ]
 
     assert elsewhere == []

@@ -123,8 +123,8 @@ class Sessions(Protocol):
         """Write it with the run that counts it, in one transaction. Raises `StaleWrite`."""
         ...
 
-    def add_result(self, key: RunKey, result: Result) -> bool:
-        """Write the result of a call that bears neither marker nor result. False if it bears one."""
+    def add_result(self, key: RunKey, result: Result) -> None:
+        """Write the result of a call, or nothing if it bears a marker or a result already."""
         ...
 
     def mark(self, key: RunKey, marker: Marker) -> bool:

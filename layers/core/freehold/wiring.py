@@ -10,7 +10,7 @@ import os
 import random
 import time
 import uuid
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -136,7 +136,12 @@ def turn() -> Collaborators:
 
 
 def model_key() -> str | None:
-    """The model server's key; None where the secret holds none."""
+    """The model server's key, at most a minute old; None where the secret holds none."""
+    return _model_key_of(now() // 60_000)
+
+
+@lru_cache(maxsize=1)
+def _model_key_of(minute: int) -> str | None:
     found = client("secretsmanager").get_secret_value(SecretId=setting("MODEL_KEY_SECRET"))
     return found["SecretString"].strip() or None
 

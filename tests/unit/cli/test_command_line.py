@@ -62,3 +62,17 @@ def test_help_loads_neither_boto3_nor_the_local_stack_nor_the_validator():
         "freehold_cli.local.stack",
         "freehold.configuration",
     } & set(loaded)
+
+
+def test_a_typed_line_can_be_edited():
+    pytest.importorskip("readline")
+    code = (
+        "import sys; from freehold_cli.world import World; "
+        "World().read_line(''); print('readline' in sys.modules)"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", code], input="hello\n", capture_output=True, text=True, check=True
+    )
+
+    assert ended.stdout == "True\n"

@@ -29,11 +29,11 @@ class ModelSettings:
 
 
 class ModelChooser:
-    """`Models`. The key is fetched when a model first needs it."""
+    """`Models`. The key is asked for at each call, so that a new one needs no deployment."""
 
     def __init__(self, settings: ModelSettings, catalog: Catalog, key: Callable[[], str | None]) -> None:
         self._settings, self._catalog, self._key = settings, catalog, key
-        self._server: OpenAICompatible | None = None
+        self._server: tuple[str | None, OpenAICompatible] | None = None
 
     def choose(self, choice: ModelChoice) -> tuple[Model, ModelEntry]:
         entry = self._catalog.find(choice.model)
@@ -56,6 +56,7 @@ class ModelChooser:
     def _openai_compatible(self) -> OpenAICompatible:
         if not self._settings.url:
             raise ModelRejected("an OpenAI-compatible model needs its server's URL: set ModelUrl")
-        if self._server is None:
-            self._server = OpenAICompatible(self._settings.url, self._key())
-        return self._server
+        key = self._key()
+        if self._server is None or self._server[0] != key:
+            self._server = key, OpenAICompatible(self._settings.url, key)
+        return self._server[1]

@@ -125,9 +125,8 @@ class DynamoSessions:
         item = self._records.encode(reply, where, folder=folder(run.key), at=reply.at)
         self._table.transact([(item, NEW, None), (self._run_item(run), *_unchanged(before))])
 
-    def add_result(self, key: RunKey, result: Result) -> bool:
-        item = self._call_item(key, result)
-        return self._table.put_or_get(item) == _stored(item)
+    def add_result(self, key: RunKey, result: Result) -> None:
+        self._table.put_or_get(self._call_item(key, result))
 
     def mark(self, key: RunKey, marker: Marker) -> bool:
         there = self._table.put_or_get(self._call_item(key, marker))
