@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-INTERRUPTED, TERMINATED = 130, 143
+TERMINATED = 143
 
 
 class Terminated(KeyboardInterrupt):

@@ -64,11 +64,8 @@ class EndCollaborators:
     now: Callable[[], int]
 
 
-def finish_run(key: RunKey, execution: int | None, ending: Ending, using: EndCollaborators) -> Run | None:
-    """End the run in one transaction, then deliver. Safe to repeat; an older execution changes nothing.
-
-    `execution` is None where no execution asks: the sweeper, or a cancel that finds none.
-    """
+def finish_run(key: RunKey, execution: int, ending: Ending, using: EndCollaborators) -> Run | None:
+    """End the run in one transaction, then deliver. Safe to repeat; an older execution changes nothing."""
     for _ in range(FINISH_ATTEMPTS):
         history = using.sessions.history(key)
         if history is None:
@@ -76,7 +73,7 @@ def finish_run(key: RunKey, execution: int | None, ending: Ending, using: EndCol
         run = history.run
         if run.ended:
             return deliver(run, using)
-        if run.status != "RUNNING" or execution not in (None, run.execution):
+        if run.status != "RUNNING" or execution != run.execution:
             return run
         try:
             ended = _write(history, ending, using)
