@@ -42,7 +42,6 @@ def begin(
     """Start the stack, or bring it up to date, and see to it that models and commands have their keys."""
     info = stack.start(port=port, detached=detached, parameters=parameters, progress=progress)
     if secret := info.outputs.get("ModelKeySecret"):
-        progress("handing over the model's key")
         # Blank where there is none: the key of an earlier server is no business of this one.
         model_key = world.environ.get("FREEHOLD_MODEL_KEY") or NO_MODEL_KEY
         world.account(stack.aws.environment()).put_secret(secret, model_key)
