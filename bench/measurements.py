@@ -10,12 +10,16 @@ from datetime import datetime
 from pathlib import Path
 
 from bench.costs import Costs, PerLap, costs_of, per_lap
+from bench.loading import Loadings, loadings
 from bench.make_run import second_make_run
 from bench.tap import tapped
+from bench.traffic import Traffic
+from bench.turns import Bill, bill
+from bench.workers import memory_of, peak_megabytes
 from bench.workload import Plan, Runner
 from freehold_cli.local.stack import LocalStack
 from freehold_client import Run
-from product_stack import ROOT, running_product
+from product_stack import ROOT, Product, running_product
 
 Progress = Callable[[str], None]
 
@@ -27,6 +31,8 @@ SHORT = 20
 # Its bare text fits into a write unit and its item does not.
 UNLUCKY_BYTES = 896
 WARM_LAPS = 40
+# Three laps with one tool each, and the one with the answer; results of 1 KB.
+TURN = Plan(3, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +74,13 @@ class Measurements:
     counted: Counted
     speed: Speed
     make_run: str
+    bills: tuple[Bill, ...]
+    loading: Loadings
+    peaks: dict[str, float]
 
 
 def measure(progress: Progress) -> Measurements:
-    """Start a stack, make the runs one after the other, stop it. Takes about four minutes."""
+    """Start a stack, make the runs one after the other, stop it. Takes about six minutes."""
     with tempfile.TemporaryDirectory(prefix="freehold-bench-") as folder:
         home = Path(folder) / "home"
         progress("starting a local stack")
@@ -81,11 +90,24 @@ def measure(progress: Progress) -> Measurements:
             runner.run(Plan(5, MOST_TOOLS))
             one, most = (_laps_a_second(runner.run(Plan(WARM_LAPS, tools))) for tools in (1, MOST_TOOLS))
             with tapped(product) as traffic:
+                bills = _bills(product, runner, traffic, progress)
                 counted = _count(lambda plan: costs_of(runner, traffic, plan), progress)
+                peaks = peak_megabytes()
         progress("starting it again")
         speed = Speed(one, most, _second_start(home))
     progress("make run, twice")
-    return Measurements(counted, speed, second_make_run())
+    make_run = second_make_run()
+    return Measurements(counted, speed, make_run, bills, loadings(progress), peaks)
+
+
+def _bills(product: Product, durable: Runner, traffic: Traffic, progress: Progress) -> tuple[Bill, ...]:
+    """Both modes' turns cost. Of a warm stack, for what a function reads once it keeps."""
+    progress("a turn of three laps with one tool, in both modes")
+    megabytes = memory_of(product)
+    return tuple(
+        bill(costs_of(runner, traffic, TURN), mode, megabytes)
+        for mode, runner in (("durable", durable), ("fast", Runner(product, "fast")))
+    )
 
 
 def _count(cost: Callable[[Plan], Costs], progress: Progress) -> Counted:

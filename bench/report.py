@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from bench.billing import WireItem, attribute_size
 from bench.costs import Costs
 from bench.figures import Figure
 from bench.floor import BODY, content_size
-from bench.measurements import Counted
+from bench.loading import Loadings
+from bench.measurements import Counted, Measurements
+from bench.turns import Bill, prices
 
 HOW = """\
 ## How it was counted
@@ -37,6 +39,15 @@ its own, and results are JSON text. Nothing is derived from the code: all runs a
   logarithms.
 * **Read units** of a lap are those between the write of the lap before and its own. InvokeModel reads the whole run
   for each lap, so they grow with the history until compaction bounds it. GetItem is the caller asking for the status.
+* **A turn's cost** counts the transitions (durable) or the execution (fast), the invocations of the loop's functions
+  and two for the caller's request, write units and read units of the sessions table, the caller's questions for the
+  status among them. API Gateway, events, logs, traces and the model itself are not in it.
+* **CPU to load a function** is user and system time of a fresh interpreter that runs `functions/<name>/app.py`, less
+  that of one which does nothing, over the same of `import boto3`: medians of 15 rounds in each of which every
+  interpreter is started once, without `site`. With traces there is the address of a daemon, as in Lambda; without,
+  tracing is switched off. `python bench/run.py --loading` measures these alone.
+* **Memory** is the most that a fresh interpreter held, and the most that any worker of the local stack held after all
+  runs of this page, the largest among them. **Packages** are made as `sam build` makes them, for Lambda's own Python.
 * **A call that may not be repeated** is marked before it is made. The mark is a write of its own, by design, and is
   in no floor; that row has no bound.
 """
@@ -59,15 +70,19 @@ def table(figures: Iterable[Figure]) -> str:
     )
 
 
-def markdown(bounded: Iterable[Figure], further: Iterable[Figure], counted: Counted) -> str:
+def markdown(bounded: Iterable[Figure], further: Iterable[Figure], measured: Measurements) -> str:
     """The whole of results.md."""
     made = f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}, on {os.cpu_count()} cores."
     held = [(row.name, row.bound, row.measured, _reached(row)) for row in bounded]
     told = [(row.name, row.measured) for row in further]
+    counted = measured.counted
     parts = (
-        f"# Figures\n\n{made} All are counts but the last four rows of the second table.\n",
+        f"# Figures\n\n{made} All are counts but the last two rows of this table and the "
+        "last four of the second.\n",
         _rows(("figure", "bound", "measured", "reached"), held),
         f"## Without a bound\n\n{_rows(('figure', 'measured'), told)}",
+        _turns(measured.bills),
+        _functions(measured.loading, measured.peaks),
         _growth(counted.growth),
         _overhead(counted),
         HOW,
@@ -82,6 +97,62 @@ def _reached(row: Figure) -> str:
 def _rows(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     lines = (head, ["---"] * len(head), *rows)
     return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines)
+
+
+def _turns(bills: Sequence[Bill]) -> str:
+    """What 1,000 turns are made of, and what they cost beside it."""
+    given, assumed = prices(), prices()["assumed"]
+    rows = [
+        (bill.mode, part.name, f"{part.number:g}", f"${part.dollars:.4f}")
+        for bill in bills
+        for part in bill.parts
+    ]
+    rows += [
+        (
+            bill.mode,
+            f"beside it: {bill.beside.name}",
+            f"{bill.beside.number:.2f}",
+            f"${bill.beside.dollars:.4f}",
+        )
+        for bill in bills
+    ]
+    head = ("mode", "part", "for each turn", "1,000 turns")
+    waits = f"a model that takes {assumed['secondsOfAModel']:g} s and a tool that takes {assumed['secondsOfATool']:g} s"
+    return (
+        "## Cost of 1,000 turns of three laps with one tool\n\n"
+        f"{given['source']}, {given['date']} (`bench/prices.json`). A turn is three laps of one call each and the one\n"
+        "with the answer. The sum of the parts is held against the bound. Lambda's duration is beside it, since it is\n"
+        f"mostly waiting: the row, and the duration of Express, assume {waits}.\n\n{_rows(head, rows)}"
+    )
+
+
+def _functions(loading: Loadings, peaks: Mapping[str, float]) -> str:
+    """Each function's CPU to load, memory and size."""
+    rows = [
+        (
+            each.function,
+            f"{each.traced:.2f}",
+            f"{each.untraced:.2f}",
+            f"{each.imported_megabytes:.0f} MB",
+            f"{peaks[each.function]:.0f} MB" if each.function in peaks else "",
+            f"{(each.package_bytes + sum(loading.layer_bytes.values())) / 1_000_000:.1f} MB",
+        )
+        for each in loading.functions
+    ]
+    head = (
+        "function",
+        "traced",
+        "untraced",
+        "memory once loaded",
+        "at most, on the local stack",
+        "zipped package",
+    )
+    layers = ", ".join(f"{name} {size / 1_000_000:.1f} MB" for name, size in loading.layer_bytes.items())
+    return (
+        "## Functions\n\n"
+        f"CPU is over that of `import boto3`, {loading.boto3_milliseconds:.0f} ms here. Of each package all but a few "
+        f"kilobytes is layers\nthat all functions share: {layers}.\n\n{_rows(head, rows)}"
+    )
 
 
 def _growth(runs: Sequence[Costs]) -> str:

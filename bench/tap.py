@@ -52,9 +52,12 @@ def _lead(product: Product, url: str | None) -> None:
     for each in ours:
         kept = {name: value for name, value in each["Environment"]["Variables"].items() if name != ENDPOINT}
         variables = kept | ({ENDPOINT: url} if url else {})
-        functions.update_function_configuration(
-            FunctionName=each["FunctionName"], Environment={"Variables": variables}
-        )
+        name = each["FunctionName"]
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+        # Callers ask for an alias, and a version that was published keeps its variables.
+        version = functions.publish_version(FunctionName=name)["Version"]
+        for alias in functions.list_aliases(FunctionName=name)["Aliases"]:
+            functions.update_alias(FunctionName=name, Name=alias["Name"], FunctionVersion=version)
 
 
 class _Server(ThreadingHTTPServer):

@@ -6,7 +6,7 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from freehold_client import Run
 from model_server import Reply, ask, say
@@ -16,6 +16,8 @@ from product_stack import Product, function
 ROW_BYTES = 32
 SMALLEST, LARGEST = 96, 8192
 MINUTES = 60
+
+Mode = Literal["durable", "fast"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,16 @@ class Plan:
 
 
 class Runner:
-    """Makes runs of one agent that has the suite's tools."""
+    """Makes runs of one agent that has the suite's tools. `mode` is its `executionMode`."""
 
-    def __init__(self, product: Product) -> None:
+    def __init__(self, product: Product, mode: Mode = "durable") -> None:
         self.product = product
+        self.machine = "AgentLoop" if mode == "durable" else "AgentLoopFast"
         self._agent = product.agent(
             function("echo", idempotent=True),
             function("pay", idempotent=False),
             limits={"maxLaps": 1000, "maxConcurrentTools": 8, "timeoutSeconds": 60 * MINUTES},
+            executionMode=mode,
         )
         product.model.script([], then=self._answer)
 

@@ -16,12 +16,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
 from freehold.values.model import Usage
+from sdk_types import request_problem
 
 DEFAULT_USAGE = Usage(10, 5)
 
@@ -226,31 +226,6 @@ def json_body(reply: Reply, number: int) -> bytes:
 
 def what_is_wrong(request: object) -> str | None:
     """Why the `openai` package would not know this request, or None. Fields that it does not know are wrong too."""
-    from pydantic import ValidationError
-
-    adapter = _adapter()
-    try:
-        known = adapter.dump_python(adapter.validate_python(request), mode="json", warnings="none")
-    except ValidationError as error:
-        return str(error)
-    return None if known == request else f"unknown fields: {_lost(request, known, '')}"
-
-
-@cache
-def _adapter() -> Any:
-    """Built once: it costs a second."""
     from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
-    from pydantic import TypeAdapter
 
-    return TypeAdapter(CompletionCreateParamsNonStreaming)
-
-
-def _lost(sent: Any, known: Any, path: str) -> str:
-    if isinstance(sent, dict) and isinstance(known, dict):
-        return ", ".join(
-            _lost(sent[key], known.get(key), f"{path}.{key}") for key in sent if sent[key] != known.get(key)
-        )
-    if isinstance(sent, list) and isinstance(known, list):
-        pairs = enumerate(zip(sent, known, strict=False))
-        return ", ".join(_lost(one, other, f"{path}[{i}]") for i, (one, other) in pairs if one != other)
-    return f"{path} = {sent!r}"
+    return request_problem(CompletionCreateParamsNonStreaming, request)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,10 +12,12 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from freehold.adapters.api_keys import SCOPES, ApiKeys
+from freehold.adapters.schema_buckets import SchemaBuckets
 
 from .settings import WrongUse
 
 LOCAL_TENANT = "local"
+DAY_SECONDS = 86_400
 
 
 class AwsAccount:
@@ -49,14 +51,25 @@ class AwsAccount:
             if "OutputKey" in output and "OutputValue" in output
         }
 
-    def make_key(self, table: str, name: str) -> str:
-        """The text of a new key with every scope."""
-        client = self._client("dynamodb")
-        made = ApiKeys(client, table).create(
-            tenant=LOCAL_TENANT, name=name, scopes=SCOPES, now=int(time.time())
-        )
-        return made.text
+    def make_key(
+        self,
+        table: str,
+        name: str,
+        *,
+        tenant: str = LOCAL_TENANT,
+        scopes: Sequence[str] = SCOPES,
+        expires_in_days: int | None = None,
+    ) -> str:
+        """The text of a new key."""
+        now = int(time.time())
+        expires = None if expires_in_days is None else now + expires_in_days * DAY_SECONDS
+        keys = ApiKeys(self._client("dynamodb"), table)
+        return keys.create(tenant=tenant, name=name, scopes=scopes, now=now, expires_at=expires).text
 
     def put_secret(self, secret: str, text: str) -> None:
         client = self._client("secretsmanager")
         client.put_secret_value(SecretId=secret, SecretString=text)
+
+    def read(self, bucket: str, key: str) -> str:
+        """The OpenAPI document there. Raises `Invalid` where it cannot be had."""
+        return SchemaBuckets(self._client("s3"), frozenset({bucket})).read(bucket, key)

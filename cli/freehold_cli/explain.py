@@ -20,14 +20,14 @@ from freehold_client import (
     Unreachable,
 )
 
-from .local.failures import DeploymentFailed, LocalStackError, PortTaken, TemplateInvalid
+from .local.failures import DeploymentFailed, LocalStackError, PortTaken, RunsAlready, TemplateInvalid
 from .printable import one_line, printable
 from .screen import Screen
 from .settings import Down, WrongUse
 
 RUN_FAILED, WRONG_USE, UNREACHABLE = 1, 2, 3
 EXPECTED = (FreeholdClientError, FreeholdError, LocalStackError, WrongUse, Down, OSError)
-OURS_TO_MEND = (DeploymentFailed, PortTaken, TemplateInvalid)
+OURS_TO_MEND = (DeploymentFailed, PortTaken, RunsAlready, TemplateInvalid)
 
 
 def explain(error: Exception, screen: Screen) -> int:

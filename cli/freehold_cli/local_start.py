@@ -2,45 +2,76 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from freehold_client import Unauthorized
 
+from .screen import Screen
 from .settings import Down, Target, WrongUse
 from .world import Stack, StackInfo, World
 
 KEY_NAME = "local admin"
+DEFAULT_REGION = "us-east-1"
+REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+")
 # A secret cannot be empty.
 NO_MODEL_KEY = " "
 
 
-def model_parameters(models: str | None, environ: Mapping[str, str]) -> dict[str, str]:
-    """The template's parameters for `--models`; where it is not given FREEHOLD_MODEL_URL decides."""
-    choice = models or environ.get("FREEHOLD_MODEL_URL") or "rehearsal"
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What answers in the local stack: the template's parameters, and the Region where it is Bedrock."""
+
+    parameters: Mapping[str, str]
+    bedrock_region: str | None = None
+
+
+def chosen_models(world: World, screen: Screen, models: str | None) -> Models:
+    """What `--models` says; where it is not given FREEHOLD_MODEL_URL decides."""
+    choice = models or world.environ.get("FREEHOLD_MODEL_URL") or "rehearsal"
     if choice == "rehearsal":
-        return {"ModelSource": "rehearsal"}
+        return Models({"ModelSource": "rehearsal"})
     if choice.startswith(("http://", "https://")):
-        name = environ.get("FREEHOLD_MODEL_NAME", "")
-        return {"ModelSource": "openai_compatible", "ModelUrl": choice, "ModelName": name}
+        name = world.environ.get("FREEHOLD_MODEL_NAME", "")
+        return Models({"ModelSource": "openai_compatible", "ModelUrl": choice, "ModelName": name})
     if choice == "aws":
-        raise WrongUse(
-            "--models aws is not supported in this version",
-            "Use `rehearsal`, or the address of an OpenAI-compatible server such as http://127.0.0.1:11434/v1.",
-        )
-    raise WrongUse(f"--models is {choice!r}; it must be `rehearsal` or an address that begins with http")
+        region = _bedrock_region(world, screen)
+        return Models({"ModelSource": "catalog", "ModelRegion": region}, region)
+    raise WrongUse(
+        f"--models is {choice!r}; it must be `rehearsal`, `aws` or an address that begins with http"
+    )
+
+
+def _bedrock_region(world: World, screen: Screen) -> str:
+    """The user's Region, once it is sure that there are credentials too."""
+    with screen.progress("looking for AWS credentials"):
+        region = world.region_with_access()
+    if region is not None and not REGION.fullmatch(region):
+        raise WrongUse(f"the AWS Region is {region!r}; it must be a name such as {DEFAULT_REGION}")
+    told = "" if region else " (no Region is set; AWS_REGION chooses another)"
+    region = region or DEFAULT_REGION
+    screen.note(f"models run on Amazon Bedrock in {region}{told}, at your AWS account's expense")
+    return region
 
 
 def begin(
     world: World,
     stack: Stack,
     *,
-    parameters: Mapping[str, str],
+    models: Models,
     progress: Callable[[str], None],
     port: int | None = None,
     detached: bool = False,
 ) -> tuple[StackInfo, Target]:
     """Start the stack, or bring it up to date, and see to it that models and commands have their keys."""
-    info = stack.start(port=port, detached=detached, parameters=parameters, progress=progress)
+    info = stack.start(
+        port=port,
+        detached=detached,
+        parameters=models.parameters,
+        bedrock_region=models.bedrock_region,
+        progress=progress,
+    )
     if secret := info.outputs.get("ModelKeySecret"):
         # Blank where there is none: the key of an earlier server is no business of this one.
         model_key = world.environ.get("FREEHOLD_MODEL_KEY") or NO_MODEL_KEY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from itertools import islice
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from rich.text import Text
 from . import tables
 from .explain import RUN_FAILED
 from .screen import AsJson, Screen
+from .settings import WrongUse
 from .talking import Conversation
 from .talking import chat as chat_with
 from .timeline import Timeline, heading, outcome
@@ -32,6 +34,12 @@ def ask(
     ],
     session: Session = None,
     alias: Alias = None,
+    image: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="A PNG, JPEG, GIF or WebP image for the model; may be given again."
+        ),
+    ] = None,
     stream: Annotated[
         bool, typer.Option("--stream/--no-stream", help="Each step, or the answer alone.")
     ] = True,
@@ -48,9 +56,16 @@ def ask(
     message = sys.stdin.read() if text == "-" else text
     with world_of(ctx).client() as client:
         talk = Conversation(client, screen, agent, session_id=session, alias=alias, steps=stream)
-        run = talk.say(message)
+        run = talk.say(message, images=[_content(path) for path in image or ()])
     if run.status != "COMPLETED":
         raise typer.Exit(RUN_FAILED)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise WrongUse(f"cannot read {path}: {error.strerror}") from error
 
 
 def chat(

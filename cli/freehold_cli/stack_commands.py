@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from .local_start import begin, model_parameters
+from .local_start import begin, chosen_models
 from .screen import AsJson, Screen
 from .settings import Down, WrongUse
 from .stopping import undisturbed, unwinding
@@ -18,9 +18,9 @@ from .world import Stack, StackInfo, World, world_of
 Models = Annotated[
     str | None,
     typer.Option(
-        metavar="rehearsal|URL",
-        help="What answers: `rehearsal` (built in, offline) or the address of an OpenAI-compatible server. "
-        "Default: FREEHOLD_MODEL_URL, else rehearsal.",
+        metavar="rehearsal|aws|URL",
+        help="What answers: `rehearsal` (built in, offline), `aws` (Amazon Bedrock, with your AWS credentials) or "
+        "the address of an OpenAI-compatible server. Default: FREEHOLD_MODEL_URL, else rehearsal.",
     ),
 ]
 WATCH_SECONDS = 3.0
@@ -45,16 +45,14 @@ def up(
     Example: freehold up --models http://127.0.0.1:11434/v1
     """
     world, screen = world_of(ctx), Screen(json=as_json)
-    parameters = model_parameters(models, world.environ)
+    chosen = chosen_models(world, screen, models)
     stack = world.local_stack()
     running = stack.running()
     if running and port and not running.url.endswith(f":{port}"):
         raise WrongUse(f"the stack already runs at {running.url}", "Stop it first: `freehold down`.")
     with unwinding(), owned(screen, stack, owned=running is None) as keep:
         with screen.progress("starting the local stack", lines=True) as progress:
-            info, _ = begin(
-                world, stack, parameters=parameters, progress=progress, port=port, detached=detach
-            )
+            info, _ = begin(world, stack, models=chosen, progress=progress, port=port, detached=detach)
         screen.answer(_shape(info), _ready(info))
         if detach or running:
             keep()

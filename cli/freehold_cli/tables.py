@@ -46,6 +46,15 @@ def tools(found: Sequence[Tool]) -> Table | Text:
     return table
 
 
+def costs(rows: Iterable[tuple[str, str, str, str]]) -> Table:
+    """Tools with what they call, what the model fills in and the tokens of each; `*` marks what it must."""
+    table = _table("tool", "calls", "arguments", "tokens")
+    table.columns[-1].justify = "right"
+    for row in rows:
+        _row(table, *row)
+    return table
+
+
 def runs(found: Sequence[Run]) -> Table | str:
     if not found:
         return "No runs. Start one with `freehold ask AGENT TEXT`."

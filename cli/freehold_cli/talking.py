@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from rich.text import Text
@@ -50,14 +50,18 @@ class Conversation:
         self._steps = steps and not screen.json
         self._said = ""
 
-    def say(self, message: str, *, typed: bool = False) -> Run:
+    def say(self, message: str, *, images: Sequence[bytes] = (), typed: bool = False) -> Run:
         """Send a message and print what happens until its run has ended; Ctrl-C cancels the run.
 
         One that was `typed` stands on the screen already.
         """
         with self._screen.progress("sending") as progress:
             started = self._client.runs.start(
-                self._agent, well_formed(message), session_id=self._session_id, alias=self._alias
+                self._agent,
+                well_formed(message),
+                images=images,
+                session_id=self._session_id,
+                alias=self._alias,
             )
             self._session_id = started.session_id
             try:

@@ -59,7 +59,8 @@ class Timeline:
         self._begun = self._begun or item.at
         match item:
             case UserItem():
-                return self._lines(item.at, "you", "bold", [Text(printable(item.text))])
+                pictures = f"with {figures.count(len(item.images), 'image')}" if item.images else ""
+                return self._lines(item.at, "you", "bold", _given(printable(item.text), pictures))
             case LapItem():
                 return self._lines(item.at, "model", "bold cyan", self._reply(item))
             case CallItem():
@@ -77,7 +78,9 @@ class Timeline:
 
     def _reply(self, lap: LapItem) -> Iterator[Text]:
         again = f"attempt {lap.attempt + 1}" if lap.attempt else ""
-        yield _dim(f"{lap.model}, lap {lap.lap}", figures.duration(lap.duration_ms), _paid(lap), again)
+        instead = f"instead of {lap.fallback.after} ({lap.fallback.error})" if lap.fallback else ""
+        name = f"{lap.model}, lap {lap.lap}"
+        yield _dim(name, instead, figures.duration(lap.duration_ms), _paid(lap), again)
         if lap.text.strip():
             yield Text(printable(lap.text.strip()))
         for call in lap.calls:
@@ -154,6 +157,10 @@ def heading(run: Run) -> Text:
 
 def _paid(item: LapItem | DiscardedItem) -> str:
     return f"{figures.tokens(item.usage)} · {figures.cost(item.cost_usd)}"
+
+
+def _given(text: str, pictures: str) -> list[Text]:
+    return [Text(text), _dim(pictures)] if pictures else [Text(text)]
 
 
 def _dim(*parts: str) -> Text:

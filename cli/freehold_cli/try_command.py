@@ -9,7 +9,7 @@ import typer
 
 from .agent_commands import Folder, deployed, stored
 from .explain import RUN_FAILED
-from .local_start import begin, make_sure_of_key, model_parameters
+from .local_start import begin, chosen_models, make_sure_of_key
 from .screen import AsJson, Screen
 from .settings import Target, WrongUse
 from .stack_commands import owned
@@ -46,9 +46,9 @@ def try_out(
 
 def _ready(world: World, screen: Screen, stack: Stack, running: StackInfo | None) -> Target:
     if running is None:
-        parameters = model_parameters(None, world.environ)
+        models = chosen_models(world, screen, None)
         with screen.progress("starting the local stack", lines=True) as progress:
-            return begin(world, stack, parameters=parameters, progress=progress)[1]
+            return begin(world, stack, models=models, progress=progress)[1]
     return make_sure_of_key(world, stack, running)
 
 

@@ -1,73 +1,192 @@
-"""Checking an agent file without any stack."""
+"""Checking agent files without any stack."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
+import typer
+from rich.console import RenderableType
 from rich.text import Text
 
-from . import figures
-from .agent_commands import File
+from freehold.errors import Invalid, Problem
+
+from . import figures, tables
 from .printable import one_line
 from .screen import AsJson, Screen
+from .world import world_of
 
 if TYPE_CHECKING:
+    from freehold.configuration import Compiled, Schemas
     from freehold.values.agent import Agent, Tool
 
+    from .documents import Document
 
-def validate(file: File, as_json: AsJson = False) -> None:
-    """Check an agent file offline and list its tools.
+# As docs/openapi.md measured it on the JSON of tools. Models count in ways of their own.
+CHARACTERS_PER_TOKEN = 4
+MOST_ARGUMENTS = 6
+UNREAD = "was not read, and its tools are missing here; --s3 reads it with your AWS credentials"
+_GROUP = re.compile(r"actionGroups\[([0-9]+)\]\.apiSchema")
 
-    Names every problem with its path, or prints the tools as the model would see them. An ${OutputKey} stands
-    for some ARN here; `apply --stack` fills it in.
+
+def validate(
+    ctx: typer.Context,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Agents as JSON or YAML.", show_default=False)
+    ],
+    s3: Annotated[
+        bool, typer.Option("--s3", help="Read OpenAPI documents in S3, with your AWS credentials.")
+    ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Print each tool as the model sees it, with its arguments.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check agent files offline and list their tools, with the tokens that each costs in every model call.
+
+    Names every problem with its path. Tokens are estimates: a token for every four characters of JSON. An
+    ${OutputKey} stands for some ARN here; `apply --stack` fills it in.
 
     Example: freehold validate examples/customer-support/agent.json
     """
-    from freehold.adapters.catalog import Catalog
-    from freehold.configuration import compile_agent
-
-    from . import documents
-
     screen = Screen(json=as_json)
-    document = documents.rehearsed(documents.read(file))
-    compiled = compile_agent(document, name=None, schemas=Offline(), known_model=Catalog.packaged().find)
-    agent, warnings = compiled.agent, compiled.warnings
-    wire = {
-        "agentName": agent.name,
-        "tools": [_wire(tool) for tool in agent.tools],
-        "warnings": list(warnings),
-    }
-    told = [Text(f"\nwarning: {one_line(warning)}", "yellow") for warning in warnings]
-    screen.answer(wire, *_shown(agent), *told)
+    schemas = world_of(ctx).account({}) if s3 else Offline()
+    wires: list[dict[str, Any]] = []
+    shown: list[RenderableType] = []
+    problems: list[Problem] = []
+    for file in files:
+        try:
+            compiled = _compiled(file, schemas)
+        except Invalid as error:
+            problems += _of_file(error.problems, file if len(files) > 1 else None)
+            continue
+        wires.append(_wire(compiled))
+        shown += _shown(compiled, full=full)
+    if wires and not (problems and as_json):
+        screen.answer(wires[0] if len(files) == 1 else {"agents": wires}, *shown)
+    if problems:
+        raise Invalid(problems)
 
 
 class Offline:
-    """Reads no schema: what lies in S3 is only known to a stack."""
+    """Reads no schema: what lies in S3 takes an account to read."""
 
     def read(self, bucket: str, key: str) -> NoReturn:
-        from freehold.errors import Invalid
-
-        raise Invalid(f"lies in S3 (s3://{bucket}/{key}), where only a stack reads it")
+        raise Invalid(f"s3://{bucket}/{key} {UNREAD}")
 
 
-def _wire(tool: Tool) -> dict[str, Any]:
+def _compiled(file: Path, schemas: Schemas) -> Compiled:
+    """The agent in `file`, without the action groups whose documents could not be read here."""
+    from . import documents
+
+    document = documents.rehearsed(documents.read(file))
+    try:
+        return _compile(document, schemas)
+    except Invalid as error:
+        unread = [problem for problem in error.problems if problem.message.endswith(UNREAD)]
+        if not unread or len(unread) < len(error.problems):
+            raise
+    indexes = {int(found[1]) for problem in unread if (found := _GROUP.match(problem.path))}
+    groups = [group for index, group in enumerate(document["actionGroups"]) if index not in indexes]
+    rest = _compile({**document, "actionGroups": groups}, schemas)
+    return type(rest)(rest.agent, rest.source, (*rest.warnings, *map(str, unread)))
+
+
+def _compile(document: Document, schemas: Schemas) -> Compiled:
+    from freehold.adapters.catalog import Catalog
+    from freehold.configuration import compile_agent
+
+    return compile_agent(document, name=None, schemas=schemas, known_model=Catalog.packaged().find)
+
+
+def _of_file(problems: Sequence[Problem], file: Path | None) -> list[Problem]:
+    if file is None:
+        return list(problems)
+    # What a file's own reader says names the file already.
+    return [
+        problem
+        if problem.path.startswith(str(file))
+        else Problem(f"{file}: {problem.path}" if problem.path else str(file), problem.message)
+        for problem in problems
+    ]
+
+
+def _tokens(text: str) -> int:
+    return -(-len(text) // CHARACTERS_PER_TOKEN)
+
+
+def _cost(tool: Tool) -> int:
+    """What a tool adds to every request: its JSON as it is sent, whatever the API wraps it in."""
+    sent = {"name": tool.name, "description": tool.description, "parameters": tool.input_schema}
+    return _tokens(json.dumps(sent, ensure_ascii=False, separators=(",", ":")))
+
+
+def _offered(agent: Agent) -> int:
+    return sum(_cost(tool) for tool in agent.tools if tool.enabled)
+
+
+def _wire(compiled: Compiled) -> dict[str, Any]:
+    agent = compiled.agent
+    tools = [
+        {
+            "name": tool.name,
+            "description": tool.description,
+            "actionGroup": tool.action_group,
+            "enabled": tool.enabled,
+            "calls": _calls(tool),
+            "inputSchema": tool.input_schema,
+            "estimatedTokens": _cost(tool),
+        }
+        for tool in agent.tools
+    ]
+    estimate = {"tools": _offered(agent), "instruction": _tokens(agent.instruction)}
     return {
-        "name": tool.name,
-        "description": tool.description,
-        "actionGroup": tool.action_group,
-        "inputSchema": tool.input_schema,
+        "agentName": agent.name,
+        "tools": tools,
+        "estimatedTokens": estimate,
+        "warnings": list(compiled.warnings),
     }
 
 
-def _shown(agent: Agent) -> list[Text]:
+def _calls(tool: Tool) -> str:
+    return tool.function or f"{tool.http_method} {tool.api_path}"
+
+
+def _shown(compiled: Compiled, *, full: bool) -> list[RenderableType]:
+    agent = compiled.agent
     head = Text().append("✓ ", "green").append(one_line(agent.name), "bold")
     head.append(f" is valid, with {figures.count(len(agent.tools), 'tool')}", "green")
-    return [head, *(_tool(tool) for tool in agent.tools)]
+    rows = [
+        (tool.name, _calls(tool), _arguments(tool), f"{_cost(tool):,}" if tool.enabled else "disabled")
+        for tool in agent.tools
+    ]
+    told: list[RenderableType] = [head]
+    if full:
+        told += [_tool(tool) for tool in agent.tools]
+    elif rows:
+        told += [Text(), tables.costs(rows)]
+    sum_up = f"about {_offered(agent):,} tokens of tools and {_tokens(agent.instruction):,} of instruction"
+    told.append(Text(f"\n{sum_up} in every model call", "dim"))
+    return told + [Text(f"warning: {one_line(warning)}", "yellow") for warning in compiled.warnings]
+
+
+def _arguments(tool: Tool) -> str:
+    """The names of what the model fills in; `*` marks what it must."""
+    required = set(tool.input_schema.get("required", ()))
+    names = [
+        f"{name}*" if name in required else str(name) for name in tool.input_schema.get("properties", {})
+    ]
+    more = len(names) - MOST_ARGUMENTS
+    return ", ".join(names[:MOST_ARGUMENTS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _tool(tool: Tool) -> Text:
     shown = Text("\n").append(one_line(tool.name), "bold magenta")
     shown.append(f"  {one_line(tool.action_group)}{'' if tool.enabled else ', disabled'}", "dim")
+    shown.append(f"  {one_line(_calls(tool))}  {_cost(tool):,} tokens", "dim")
     if tool.description:
         shown.append(f"\n  {one_line(tool.description)}")
     required = set(tool.input_schema.get("required", ()))

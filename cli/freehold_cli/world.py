@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
-from .settings import Home, Target, home, target
+from .settings import Home, Target, WrongUse, home, target
 
 if TYPE_CHECKING:
     import httpx
@@ -51,6 +51,7 @@ class Stack(Protocol):
         progress: Callable[[str], None],
         port: int | None = None,
         detached: bool = False,
+        bedrock_region: str | None = None,
     ) -> StackInfo: ...
     def stop(self) -> bool: ...
     def deploy(
@@ -62,8 +63,17 @@ class Account(Protocol):
     """An AWS account, real or local: what cannot go through the HTTP API."""
 
     def outputs(self, stack_name: str) -> dict[str, str]: ...
-    def make_key(self, table: str, name: str) -> str: ...
+    def make_key(
+        self,
+        table: str,
+        name: str,
+        *,
+        tenant: str = ...,
+        scopes: Sequence[str] = ...,
+        expires_in_days: int | None = ...,
+    ) -> str: ...
     def put_secret(self, secret: str, text: str) -> None: ...
+    def read(self, bucket: str, key: str) -> str: ...
 
 
 def _local_stack(place: Home) -> Stack:
@@ -78,6 +88,17 @@ def _account(environment: Mapping[str, str]) -> Account:
     return AwsAccount(environment)
 
 
+def _region_with_access() -> str | None:
+    from .local.aws_access import HOW_TO_GET, AwsAccess, NoAccess
+
+    access = AwsAccess(os.environ)
+    try:
+        access.check()
+        return access.region()
+    except NoAccess as error:
+        raise WrongUse(f"no models on AWS: {error}", HOW_TO_GET) from error
+
+
 def _interactive() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
@@ -90,7 +111,11 @@ def _read_line(prompt: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """The surroundings of one command. `account` is given AWS_* settings; none means the user's own."""
+    """The surroundings of one command.
+
+    `account` is given AWS_* settings; none means the user's own. `region_with_access` is the user's own Region, if
+    one is set; WrongUse without credentials that can be used.
+    """
 
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     folder: Path = field(default_factory=Path.cwd)
@@ -98,6 +123,7 @@ class World:
     transport: httpx.BaseTransport | None = None
     stack_at: Callable[[Home], Stack] = _local_stack
     account: Callable[[Mapping[str, str]], Account] = _account
+    region_with_access: Callable[[], str | None] = _region_with_access
     interactive: Callable[[], bool] = _interactive
     read_line: Callable[[str], str] = _read_line
     sleep: Callable[[float], None] = time.sleep

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from .reading import mapping, mappings, number, text, text_or_none, whole, whole_or_none
+from .reading import mapping, mappings, number, text, text_or_none, texts, whole, whole_or_none
 
 Wire = dict[str, Any]
 
@@ -41,6 +41,18 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class Fallback:
+    """The `error` (a class name) that the model `after` met, so that another one was asked."""
+
+    after: str
+    error: str
+
+    @classmethod
+    def read(cls, wire: Mapping[str, Any]) -> Fallback | None:
+        return cls(text(wire, "after"), text(wire, "error")) if wire else None
+
+
+@dataclass(frozen=True, slots=True)
 class AskedCall:
     """A tool call as the model wrote it. `arguments` may be no JSON; `refused` says why it is not made."""
 
@@ -52,17 +64,20 @@ class AskedCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserItem:
+    """What the user said. `images` are the formats of those that came with it."""
+
     run_id: str
     turn: int
     at: str
     text: str
     principal: Principal | None = None
+    images: tuple[str, ...] = ()
     wire: Wire = field(default_factory=Wire, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LapItem:
-    """One reply of the model."""
+    """One reply of the model. `fallback` says why it is not the agent's first model that answered."""
 
     run_id: str
     turn: int
@@ -76,6 +91,7 @@ class LapItem:
     duration_ms: int | None = None
     attempt: int = 0
     stop: str = ""
+    fallback: Fallback | None = None
     wire: Wire = field(default_factory=Wire, repr=False, compare=False)
 
 
@@ -144,7 +160,10 @@ def read_item(wire: Mapping[str, Any]) -> Item:
     match text(wire, "kind"):
         case "user":
             return UserItem(
-                **kept, text=text(wire, "text"), principal=Principal.read(mapping(wire, "principal"))
+                **kept,
+                text=text(wire, "text"),
+                principal=Principal.read(mapping(wire, "principal")),
+                images=texts(wire, "images"),
             )
         case "lap":
             return LapItem(**kept, **_reply(wire), **_paid(wire))
@@ -168,6 +187,7 @@ def _reply(wire: Mapping[str, Any]) -> dict[str, Any]:
         "duration_ms": whole_or_none(wire, "durationMs"),
         "attempt": whole(wire, "attempt"),
         "stop": text(wire, "stop"),
+        "fallback": Fallback.read(mapping(wire, "fallback")),
     }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import uuid4
@@ -108,6 +109,7 @@ class Runs:
         agent: str,
         input: str,  # noqa: A002 - the contract's own word
         *,
+        images: Sequence[bytes] = (),
         session_id: str | None = None,
         alias: str | None = None,
         session_attributes: Mapping[str, str] | None = None,
@@ -118,10 +120,12 @@ class Runs:
     ) -> Started:
         """Begin a run. A lost answer is asked for again under one key, so the run begins once.
 
-        Give an `idempotency_key` of your own to make that hold across restarts of your program.
+        Give an `idempotency_key` of your own to make that hold across restarts of your program. `images` are the
+        contents of PNG, JPEG, GIF or WebP files.
         """
         given = {
             "input": input,
+            "images": [{"data": b64encode(image).decode()} for image in images] or None,
             "sessionId": session_id,
             "alias": alias,
             "sessionAttributes": session_attributes,

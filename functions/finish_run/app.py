@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from freehold import wiring
 from freehold.beginning import continue_run
 from freehold.ending import Ending, finish_run
-from freehold.observability import count_run, handler
+from freehold.observability import handler, observed
 from freehold.state import run_of
 
 
@@ -20,5 +20,5 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     if event.get("step") == "continue":
         continue_run(key, execution, wiring.sessions(), wiring.executions(), now=wiring.now())
     else:
-        count_run(finish_run(key, execution, Ending.of(event), wiring.endings()))
+        finish_run(key, execution, Ending.of(event), observed(wiring.endings()))
     return {}

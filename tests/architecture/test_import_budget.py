@@ -38,7 +38,24 @@ FOR_CONFIGURATION = (
     "referencing",
     "yaml",
 )
-FOR_THE_API = ("aws_lambda_powertools.event_handler", "freehold.http", "pydantic", "pydantic_core", "ulid")
+FOR_THE_API = (
+    "aws_lambda_powertools.event_handler",
+    "freehold.adapters.lists",
+    "freehold.http",
+    "pydantic",
+    "pydantic_core",
+    "ulid",
+)
+# Each step's module is loaded by its own function. A sweep may end a run, and ending knows what a call is told.
+STEPS = {
+    "freehold.turn": {"invoke_model"},
+    "freehold.tool_call": {"run_tool", "finish_run", "sweep", "api"},
+    "freehold.ending": {"finish_run", "sweep", "api"},
+    "freehold.sweeping": {"sweep"},
+    "freehold.adapters.api_keys": {"authorizer", "api"},
+}
+TRACED = {"AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000", "LAMBDA_TASK_ROOT": "/var/task"}
+SWITCHED_OFF = TRACED | {"POWERTOOLS_TRACE_DISABLED": "true"}
 # Loaded when a model is first chosen, a call first made or an execution first started.
 LATER = (
     "freehold.adapters.argument_check",
@@ -55,12 +72,14 @@ LATER = (
 
 
 @cache
-def loaded(function: str) -> frozenset[str]:
+def loaded(function: str, *settings: tuple[str, str]) -> frozenset[str]:
     """Every module that a fresh interpreter has after importing the function."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "POWERTOOLS_"))
+    }
     found = subprocess.run(
         [sys.executable, "-c", LOAD, str(ROOT / "functions" / function / "app.py")],
-        env=kept | {"PYTHONPATH": str(ROOT / "layers" / "core")},
+        env=kept | {"PYTHONPATH": str(ROOT / "layers" / "core")} | dict(settings),
         check=True,
         capture_output=True,
         text=True,
@@ -89,6 +108,19 @@ def test_a_function_loads_nothing_before_it_needs_it(function: str):
 @pytest.mark.parametrize("function", [name for name in FUNCTIONS if name != "api"])
 def test_what_http_needs_is_loaded_by_the_api_alone(function: str):
     assert among(loaded(function), FOR_THE_API) == []
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_is_loaded_by_the_functions_that_take_it(step: str):
+    assert {name for name in FUNCTIONS if name not in STEPS[step] and among(loaded(name), (step,))} == set()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize(("settings", "traced"), [({}, []), (SWITCHED_OFF, []), (TRACED, ["aws_xray_sdk"])])
+def test_the_x_ray_sdk_is_loaded_only_where_traces_are_sent(
+    function: str, settings: dict[str, str], traced: list[str]
+):
+    assert among(loaded(function, *settings.items()), ("aws_xray_sdk",)) == traced
 
 
 def test_the_check_sees_what_is_loaded():

@@ -1,69 +1,23 @@
-"""`template.yaml`: least privilege, deadlines, dead letters, and an end for everything that is kept."""
+"""`template.yaml` beside the code: folders, layers, times, settings. What it has to hold to is in `rules`."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from rendering import Template, configuration, source, transformed
+
 from .deployment import ROOT, folder, functions, resources, template, value
 from .source import read, sources
 
 FUNCTIONS = functions()
-# X-Ray and log delivery know no resources: the one statement that may have them all.
-EVERYWHERE = {"LogsAndTraces"}
 GIVEN_BY_LAMBDA = {"AWS_REGION"}
-
-
-def statements(given: Any) -> Iterator[dict[str, Any]]:
-    """Every statement of policies below `given`, conditions' branches included."""
-    if isinstance(given, dict):
-        if "Effect" in given:
-            yield given
-        else:
-            for inner in given.values():
-                yield from statements(inner)
-    elif isinstance(given, list):
-        for inner in given:
-            yield from statements(inner)
-
-
-def listed(given: Any) -> list[Any]:
-    return given if isinstance(given, list) else [given]
-
-
-def allowing() -> list[tuple[str, dict[str, Any]]]:
-    """What the template allows, with the resource that says so."""
-    return [
-        (name, statement)
-        for name, resource in template()["Resources"].items()
-        for statement in statements(resource)
-        if statement["Effect"] == "Allow" and "AssumeRole" not in str(statement["Action"])
-    ]
-
-
-@pytest.mark.parametrize(
-    ("name", "statement"), allowing(), ids=lambda given: given if isinstance(given, str) else ""
-)
-def test_no_statement_allows_more_than_it_names(name: str, statement: dict[str, Any]):
-    actions, places = listed(statement["Action"]), listed(statement["Resource"])
-
-    assert statement["Sid"]
-    assert not [action for action in actions if "*" in action]
-    assert statement["Sid"] in EVERYWHERE or "*" not in places
-    assert all(":" in action for action in actions)
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_has_a_role_of_its_own(name: str):
-    """SAM makes one for each function that brings no role."""
-    assert "Role" not in FUNCTIONS[name]
-    assert list(statements(FUNCTIONS[name]["Policies"]))
-    assert all(isinstance(policy, dict) for policy in FUNCTIONS[name]["Policies"]), (
-        "managed policies are too wide"
-    )
+# Read by the package that makes logs, metrics and traces.
+OF_OBSERVABILITY = {"LOG_CONTENT", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -83,68 +37,11 @@ def test_every_folder_of_functions_is_deployed():
     assert {folder(function) for function in FUNCTIONS.values()} == folders
 
 
-def test_every_log_has_an_end():
-    logs = resources("AWS::Logs::LogGroup").values()
-    named = str([log["LogGroupName"] for log in logs])
-
-    assert all(log["RetentionInDays"] for log in logs)
-    for name in FUNCTIONS:
-        assert f"/aws/lambda/${{{name}}}" in named
-
-
-@pytest.mark.parametrize("table", ["SessionsTable", "AgentsTable"])
-def test_a_table_ends_its_items_and_can_be_restored(table: str):
-    given = resources("AWS::DynamoDB::Table")[table]
-    resource = template()["Resources"][table]
-
-    assert given["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
-    assert given["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
-    assert given["SSESpecification"]["SSEEnabled"] is True
-    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
-
-
-def test_every_asynchronous_edge_has_dead_letters():
-    asynchronous = [
-        (name, event)
-        for name, function in FUNCTIONS.items()
-        for event in function.get("Events", {}).values()
-        if event["Type"] != "Api"
-    ]
-    assert asynchronous
-    for name, event in asynchronous:
-        assert event["Properties"]["DeadLetterConfig"]["Arn"], f"{name}'s {event['Type']} has none"
-        assert FUNCTIONS[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"], f"{name} has none"
-
-
-def test_data_is_private_and_travels_over_tls():
-    bucket = resources("AWS::S3::Bucket")["ContentBucket"]
-    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-
-    for kind, guarded in (("AWS::S3::BucketPolicy", 1), ("AWS::SQS::QueuePolicy", 1)):
-        found = [each for policy in resources(kind).values() for each in statements(policy)]
-        plain = [
-            each
-            for each in found
-            if each.get("Condition", {}).get("Bool") == {"aws:SecureTransport": "false"}
-        ]
-        assert [each["Effect"] for each in plain] == ["Deny"] * guarded
-
-
 def test_a_run_is_not_taken_for_lost_while_a_step_may_still_be_at_work():
     defaults = {name: parameter.get("Default") for name, parameter in template()["Parameters"].items()}
 
     assert defaults["RunToolLambdaSeconds"] < defaults["RunToolStateSeconds"] < defaults["PatienceSeconds"]
     assert defaults["RetentionDays"] + 2 < defaults["ContentDays"]
-
-
-def test_every_call_of_the_api_is_authorized_and_the_cache_forgets_within_a_minute():
-    auth = resources("AWS::Serverless::Api")["Api"]["Auth"]
-    authorizer = auth["Authorizers"][auth["DefaultAuthorizer"]]
-    events = [event for function in FUNCTIONS.values() for event in function.get("Events", {}).values()]
-
-    assert authorizer["FunctionPayloadType"] == "TOKEN"
-    assert authorizer["Identity"]["ReauthorizeEvery"] <= 60
-    assert not [event for event in events if event["Type"] == "Api" and "Auth" in event["Properties"]]
 
 
 # -- settings
@@ -200,11 +97,7 @@ def test_a_function_is_given_each_setting_that_it_reads_and_no_other(name: str):
     function = FUNCTIONS[name]
     used = settings_used(folder(function)) - GIVEN_BY_LAMBDA
     own = set(resources("AWS::Serverless::Function")[name].get("Environment", {}).get("Variables", {}))
-    given = {
-        variable
-        for variable in function["Environment"]["Variables"]
-        if not variable.startswith("POWERTOOLS_")
-    }
+    given = set(function["Environment"]["Variables"]) - OF_OBSERVABILITY
 
     assert used <= given
     assert own <= used
@@ -214,14 +107,102 @@ def test_no_setting_that_all_functions_get_is_read_by_none():
     shared = set(template()["Globals"]["Function"]["Environment"]["Variables"])
     used = set().union(*(settings_used(folder(function)) for function in FUNCTIONS.values()))
 
-    assert {name for name in shared - used if not name.startswith("POWERTOOLS_")} == set()
+    assert shared - used == OF_OBSERVABILITY
+
+
+def test_what_observability_reads_is_what_the_template_gives_it():
+    """Powertools reads the log level by itself; the rest tells Lambda from a test."""
+    texts = [source.text for source in sources("layers/core/freehold/observability")]
+    read_there = {name for name in OF_OBSERVABILITY for text in texts if f'"{name}"' in text}
+
+    assert read_there == OF_OBSERVABILITY - {"POWERTOOLS_LOG_LEVEL"}
+
+
+# -- versions
+
+
+def parameters_in(given: Any) -> set[str]:
+    """Names of the template's parameters that a value refers to."""
+    if isinstance(given, dict):
+        named = {given["Ref"]} if "Ref" in given else set[str]()
+        return named.union(*(parameters_in(inner) for inner in given.values())) & set(
+            template()["Parameters"]
+        )
+    if isinstance(given, list):
+        return set[str]().union(*(parameters_in(inner) for inner in given))
+    return set()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_another_value_of_a_parameter_publishes_a_new_version(name: str):
+    """What is part of a version comes to run only with a new one, and only another description makes one."""
+    function = FUNCTIONS[name]
+    versioned = parameters_in([function["Timeout"], function["MemorySize"], function["Environment"]])
+    # Behind a condition: `If` names the parameter, too.
+    described = {
+        key for key in template()["Parameters"] if f"${{{key}}}" in str(function["VersionDescription"])
+    }
+
+    assert versioned == described
+    assert function["AutoPublishAlias"] == "live"
+    assert function["AutoPublishAliasAllProperties"] is True
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_description_of_a_version_always_fits(name: str):
+    text = str(FUNCTIONS[name]["VersionDescription"])
+    longest = {
+        "Number": lambda _: 6,
+        "String": lambda each: each.get("MaxLength") or max(map(len, each["AllowedValues"])),
+    }
+    parameters = template()["Parameters"]
+    # A Region's name has at most 14 characters.
+    lengths = [
+        14 if key == "ModelRegion" else longest[parameters[key]["Type"]](parameters[key])
+        for key in parameters
+        if f"${{{key}}}" in text
+    ]
+
+    assert sum(lengths) + len(lengths) <= 256
+
+
+def versions(changed: Template) -> set[str]:
+    made = transformed(changed, {})["Resources"]
+    return {name for name, resource in made.items() if resource["Type"] == "AWS::Lambda::Version"}
+
+
+@pytest.mark.parametrize("layer", resources("AWS::Serverless::LayerVersion"))
+def test_code_in_a_layer_publishes_new_versions(layer: str):
+    """By itself SAM looks at a function's own code alone, and nearly all of ours lies in layers."""
+    before, changed = source(), source()
+    changed["Resources"][layer]["Properties"]["ContentUri"] = "layers/changed"
+
+    assert len(versions(before)) == len(FUNCTIONS)
+    assert versions(before) == versions(source())
+    assert not versions(before) & versions(changed)
+
+
+# -- environments
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_an_environment_sets_parameters_that_there_are_to_values_that_they_take(environment: str):
+    declared = template()["Parameters"]
+
+    for name, given in configuration(environment).items():
+        assert name in declared
+        allowed = [str(each) for each in declared[name].get("AllowedValues", [given])]
+        assert given in allowed, f"{name} takes {', '.join(allowed)}"
+        assert re.search(declared[name].get("AllowedPattern", ""), given)
 
 
 def test_no_setting_is_read_anywhere_but_in_wiring():
     elsewhere = [
         source.name
         for source in sources("layers/core", "functions")
-        if "os.environ" in source.text and source.path.stem not in ("wiring", "observability")
+        if "os.environ" in source.text
+        and source.path.stem != "wiring"
+        and source.path.parent.name != "observability"
     ]
 
     assert elsewhere == []

@@ -59,8 +59,8 @@ class Raw(io.BytesIO):
 
 
 def answered(status: int, body: object, headers: Mapping[str, str] | None = None) -> AWSResponse:
-    """An answer of AWS, to be given by a `before-send` event."""
-    raw: Any = Raw(json.dumps(body).encode())
+    """An answer of AWS, to be given by a `before-send` event; `body` is JSON, or the bytes themselves."""
+    raw: Any = Raw(body if isinstance(body, bytes) else json.dumps(body).encode())
     return AWSResponse("http://127.0.0.1", status, dict(headers or {"content-type": "application/json"}), raw)
 
 

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from freehold.observability import logger
+from model_server import ModelServer
 
-from .aws import REQUESTS
-from .deployed import Deployed, agent, deployed
+from .aws import REQUESTS, aws
+from .deployed import Deployed, agent, deployed, desk
+from .lambdas import environment
+from .loop import Loop
 from .policies import refused, rule_broken
 
 
@@ -27,6 +30,14 @@ def product() -> Iterator[Deployed]:
     tables = [request for request in REQUESTS.made if request.service == "dynamodb"]
     assert tables
     assert [told for each in tables if (told := rule_broken(each.operation, each.parameters))] == []
+
+
+@pytest.fixture
+def loop(product: Deployed) -> Iterator[Loop]:
+    with ModelServer() as model, environment(MODEL_SOURCE="openai_compatible", MODEL_URL=model.url):
+        aws("secretsmanager").create_secret(Name="freehold-model-key", SecretString="sk-model-secret")
+        assert product.admin.call("PUT", "/agents/helper", desk()).status == 200
+        yield Loop(product, model)
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ ENVIRONMENT = {
     "MODEL_SOURCE": "rehearsal",
     "MODEL_URL": "",
     "MODEL_NAME": "",
+    "MODEL_REGION": "us-east-1",
     "MODEL_KEY_SECRET": "freehold-model-key",
     "PATIENCE_SECONDS": "420",
 }

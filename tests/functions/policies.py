@@ -2,158 +2,212 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from samtranslator.yaml_helper import yaml_parse
+from rendering import configuration, rendered, source, transformed
 
 from .aws import Request
 from .lambdas import ENVIRONMENT
 
-ROOT = Path(__file__).parents[2]
 HERE = "us-east-1:123456789012"
-# What the template's own references come to in `deployed`.
-PLACES = {
-    "SessionsTable.Arn": f"arn:aws:dynamodb:{HERE}:table/{ENVIRONMENT['SESSIONS_TABLE']}",
-    "AgentsTable.Arn": f"arn:aws:dynamodb:{HERE}:table/{ENVIRONMENT['AGENTS_TABLE']}",
-    "ContentBucket.Arn": f"arn:aws:s3:::{ENVIRONMENT['CONTENT_BUCKET']}",
-    "Bus.Arn": f"arn:aws:events:{HERE}:event-bus/{ENVIRONMENT['EVENT_BUS']}",
-    "ModelKey": f"arn:aws:secretsmanager:{HERE}:secret:{ENVIRONMENT['MODEL_KEY_SECRET']}",
-    "AWS::Partition": "aws",
-    "AWS::Region": "us-east-1",
-    "AWS::AccountId": "123456789012",
-    "AWS::StackName": "freehold",
+LISTED_TOOL = f"arn:aws:lambda:{HERE}:function:listed"
+# Of the functions that agents name as tools; others carry none.
+TAGS = {f"arn:aws:lambda:{HERE}:function:desk": {"freehold:tool": "true"}}
+KEY = f"arn:aws:kms:{HERE}:key/key"
+# What the resources are called in `deployed`.
+NAMES = {
+    "SessionsTable": ENVIRONMENT["SESSIONS_TABLE"],
+    "AgentsTable": ENVIRONMENT["AGENTS_TABLE"],
+    "ContentBucket": ENVIRONMENT["CONTENT_BUCKET"],
+    "ModelKey": ENVIRONMENT["MODEL_KEY_SECRET"],
+    "Key": "key",
 }
+PARAMETERS = {"SchemaBuckets": ENVIRONMENT["SCHEMA_BUCKETS"], "ToolFunctions": LISTED_TOOL}
+# Not asked for by our code: Lambda writes logs and traces, and hands failed invocations over, with the function's role.
+BY_LAMBDA = {"Logs", "Traces", "DeadLetters", "KeyOfDeadLetters"}
 WRITES = {
     "Put": "PutItem",
     "Delete": "DeleteItem",
     "Update": "UpdateItem",
     "ConditionCheck": "ConditionCheckItem",
 }
+KEY_USES = {"GetObject": "kms:Decrypt", "PutObject": "kms:GenerateDataKey"}
+GEOGRAPHIES = ("us.", "eu.", "jp.", "au.", "in.", "global.")
+
+
+@dataclass(frozen=True)
+class Need:
+    """One action on one resource, in the context that IAM judges it in."""
+
+    action: str
+    resource: str
+    context: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
 
 
 @dataclass(frozen=True)
 class Permission:
-    """One action on one resource; both may hold `*`."""
+    """What one statement says of one action and one resource; both may hold `*`."""
 
     action: str
     resource: str
+    condition: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Any], hash=False)
 
-    def covers(self, action: str, resource: str) -> bool:
-        return fnmatchcase(action, self.action) and fnmatchcase(resource, self.resource)
+    def covers(self, need: Need) -> bool:
+        return (
+            fnmatchcase(need.action, self.action)
+            and fnmatchcase(need.resource, self.resource)
+            and all(self._met(operator, keys, need.context) for operator, keys in self.condition.items())
+        )
+
+    def _met(self, operator: str, keys: Mapping[str, Any], context: Mapping[str, str]) -> bool:
+        matches = OPERATORS[operator.removesuffix("IfExists")]
+        return all(
+            operator.endswith("IfExists")
+            if key not in context
+            else any(matches(context[key], value) for value in _listed(values))
+            for key, values in keys.items()
+        )
 
 
-@cache
-def template() -> dict[str, Any]:
-    return yaml_parse((ROOT / "template.yaml").read_text())
+OPERATORS: dict[str, Callable[[str, str], bool]] = {
+    "StringEquals": str.__eq__,
+    "StringLike": fnmatchcase,
+    "ArnLike": fnmatchcase,
+}
 
 
 @cache
 def functions() -> dict[str, dict[str, Any]]:
     """Properties by the name of the function's folder."""
-    found = {
-        Path(resource["Properties"]["CodeUri"]).name: resource["Properties"]
-        for resource in template()["Resources"].values()
-        if resource["Type"] == "AWS::Serverless::Function"
+    made = transformed(source(), configuration("prod"))["Resources"]
+    return {
+        Path(given["Properties"]["CodeUri"]).name: made[name]["Properties"]
+        for name, given in source()["Resources"].items()
+        if given["Type"] == "AWS::Serverless::Function"
     }
-    assert found
-    return found
 
 
 @cache
 def permissions(function: str, effect: str = "Allow") -> tuple[Permission, ...]:
-    statements = list(_statements(functions()[function].get("Policies", [])))
     return tuple(
-        Permission(action, resource)
-        for statement in statements
-        if statement["Effect"] == effect
+        Permission(action, resource, statement.get("Condition", {}))
+        for statement in _statements(function)
+        if statement["Effect"] == effect and statement["Sid"] not in BY_LAMBDA
         for action in _listed(statement["Action"])
-        for resource in _resources(statement["Resource"])
+        for resource in _listed(statement["Resource"])
     )
 
 
-def _statements(policies: Any) -> Iterator[dict[str, Any]]:
-    for policy in _listed(policies):
-        if "Fn::If" in policy:
-            yield from _statements(policy["Fn::If"][1])
-        else:
-            yield from _listed(policy["Statement"])
+@cache
+def _resources() -> dict[str, Any]:
+    return rendered(source(), PARAMETERS, NAMES)["Resources"]
+
+
+def _statements(function: str) -> Iterator[dict[str, Any]]:
+    """Of the function's role, and of policies that are attached to it."""
+    role = functions()[function]["Role"]["Fn::GetAtt"][0]
+    for policy in _resources()[role]["Properties"]["Policies"]:
+        yield from policy["PolicyDocument"]["Statement"]
+    for resource in _resources().values():
+        if resource["Type"] == "AWS::IAM::Policy" and f"freehold-{role}" in resource["Properties"]["Roles"]:
+            yield from resource["Properties"]["PolicyDocument"]["Statement"]
 
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _resources(value: Any) -> list[str]:
-    if isinstance(value, dict) and "Fn::Split" in value:
-        # The schema buckets: one ARN for each that the parameter lists.
-        return [f"arn:aws:s3:::{ENVIRONMENT['SCHEMA_BUCKETS']}/*"]
-    return [text for each in _listed(value) for text in [_text(each)]]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if "Ref" in value:
-        return PLACES[value["Ref"]]
-    if "Fn::GetAtt" in value:
-        name = value["Fn::GetAtt"]
-        return PLACES[name if isinstance(name, str) else ".".join(name)]
-    return re.sub(r"\$\{([^}]+)\}", lambda found: PLACES[found[1]], value["Fn::Sub"])
-
-
-def needed(request: Request) -> list[tuple[str, str]]:
-    """The actions and resources that IAM judges the request by."""
+def needed(request: Request) -> list[Need]:
+    """What IAM judges the request by, the key of what is stored included."""
     given, operation = request.parameters, request.operation
     match request.service:
         case "dynamodb":
-            return list(_table_actions(operation, given))
+            return [*_table_needs(operation, given), _key("kms:Decrypt", "dynamodb")]
         case "s3":
-            return [(f"s3:{operation}", f"arn:aws:s3:::{given['Bucket']}/{given['Key']}")]
+            object_needed = Need(f"s3:{operation}", f"arn:aws:s3:::{given['Bucket']}/{given['Key']}")
+            # Documents lie in buckets of the user's, whose keys are no matter of this stack.
+            ours = given["Bucket"] == ENVIRONMENT["CONTENT_BUCKET"]
+            return [object_needed, *([_key(KEY_USES[operation], "s3")] if ours else [])]
         case "events":
             buses = {entry["EventBusName"] for entry in given["Entries"]}
-            return [(f"events:{operation}", f"arn:aws:events:{HERE}:event-bus/{bus}") for bus in buses]
+            return [Need(f"events:{operation}", f"arn:aws:events:{HERE}:event-bus/{bus}") for bus in buses]
         case "stepfunctions":
-            return [(f"states:{operation}", given.get("stateMachineArn") or given["executionArn"])]
+            return [Need(f"states:{operation}", given.get("stateMachineArn") or given["executionArn"])]
         case "secretsmanager":
-            return [
-                (f"secretsmanager:{operation}", f"arn:aws:secretsmanager:{HERE}:secret:{given['SecretId']}")
-            ]
+            secret = f"arn:aws:secretsmanager:{HERE}:secret:{given['SecretId']}"
+            return [Need(f"secretsmanager:{operation}", secret), _key("kms:Decrypt", "secretsmanager")]
         case "lambda":
-            return [("lambda:InvokeFunction", given["FunctionName"])]
+            return [call_of(given["FunctionName"])]
+        case "bedrock-runtime":
+            return list(_model_needs(given["modelId"]))
+        case "bedrock-mantle":
+            project = f"arn:aws:bedrock-mantle:{HERE}:project/default"
+            context = {"bedrock-mantle:Model": given["modelId"]}
+            return [Need("bedrock-mantle:CreateInference", project, context)]
         case other:
             raise AssertionError(f"no function has business with {other}")
 
 
-def _table_actions(operation: str, given: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def call_of(arn: str, tags: Mapping[str, str] | None = None) -> Need:
+    """Calling a tool whose function carries `tags`."""
+    carried = TAGS.get(arn, {}) if tags is None else tags
+    context = {f"aws:ResourceTag/{key}": value for key, value in carried.items()}
+    return Need("lambda:InvokeFunction", arn, context)
+
+
+def _key(action: str, service: str) -> Need:
+    """The use of the key that a service makes of it in the caller's name."""
+    return Need(action, KEY, {"kms:ViaService": f"{service}.us-east-1.amazonaws.com"})
+
+
+def _model_needs(model: str) -> Iterator[Need]:
+    """https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html"""
+    here = {"aws:RequestedRegion": "us-east-1"}
+    if not model.startswith((*GEOGRAPHIES, "arn:")):
+        yield Need("bedrock:InvokeModel", f"arn:aws:bedrock:us-east-1::foundation-model/{model}", here)
+        return
+    profile = model if model.startswith("arn:") else f"arn:aws:bedrock:{HERE}:inference-profile/{model}"
+    yield Need("bedrock:InvokeModel", profile, here | {"aws:ResourceAccount": "123456789012"})
+    # An application's own profile says nothing of the model behind it; here it is a Claude.
+    behind = "anthropic.claude-opus-5-5" if model.startswith("arn:") else model.split(".", 1)[1]
+    elsewhere = {"aws:RequestedRegion": "us-west-2", "bedrock:InferenceProfileArn": profile}
+    yield Need("bedrock:InvokeModel", f"arn:aws:bedrock:us-west-2::foundation-model/{behind}", elsewhere)
+
+
+def _table_needs(operation: str, given: dict[str, Any]) -> Iterator[Need]:
     if operation == "TransactWriteItems":
         for entry in given["TransactItems"]:
             ((kind, write),) = entry.items()
-            yield f"dynamodb:{WRITES[kind]}", _table(write["TableName"])
+            yield Need(f"dynamodb:{WRITES[kind]}", _table(write["TableName"]))
     elif operation == "BatchGetItem":
         for name in given["RequestItems"]:
-            yield f"dynamodb:{operation}", _table(name)
+            yield Need(f"dynamodb:{operation}", _table(name))
     else:
         index = f"/index/{given['IndexName']}" if "IndexName" in given else ""
-        yield f"dynamodb:{operation}", _table(given["TableName"]) + index
+        yield Need(f"dynamodb:{operation}", _table(given["TableName"]) + index)
 
 
 def _table(name: str) -> str:
     return f"arn:aws:dynamodb:{HERE}:table/{name}"
 
 
+def allowed(function: str, need: Need) -> bool:
+    return any(each.covers(need) for each in permissions(function)) and not any(
+        each.covers(need) for each in permissions(function, "Deny")
+    )
+
+
 def refused(request: Request) -> list[str]:
     """What of the request the function's role does not allow."""
     return [
-        f"{request.function} may not {action} on {resource}"
-        for action, resource in needed(request)
-        if not any(each.covers(action, resource) for each in permissions(request.function))
-        or any(each.covers(action, resource) for each in permissions(request.function, "Deny"))
+        f"{request.function} may not {need.action} on {need.resource} ({dict(need.context)})"
+        for need in needed(request)
+        if not allowed(request.function, need)
     ]
 
 

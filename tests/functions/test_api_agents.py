@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from freehold.configuration.reading import MAX_BYTES
+
 from .deployed import Deployed, agent
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "customer-support"
@@ -86,13 +88,13 @@ def with_schema(uri: str) -> dict[str, Any]:
         ("s3://private/orders.yaml", "SchemaBuckets (schemas)"),
         ("s3://schemas/absent.yaml", "NoSuchKey"),
         ("s3://schemas/binary.yaml", "UTF-8"),
-        ("s3://schemas/huge.yaml", "1,048,577"),
+        ("s3://schemas/huge.yaml", f"{MAX_BYTES + 1:,}"),
     ],
 )
 def test_a_schema_that_cannot_be_had_is_a_problem_with_its_path(product: Deployed, uri: str, told: str):
     product.s3.put_object(Bucket="private", Key="orders.yaml", Body=b"openapi: 3.0.0")
     product.s3.put_object(Bucket="schemas", Key="binary.yaml", Body=b"\xff\xfe\x00")
-    product.s3.put_object(Bucket="schemas", Key="huge.yaml", Body=b" " * 1_048_577)
+    product.s3.put_object(Bucket="schemas", Key="huge.yaml", Body=b" " * (MAX_BYTES + 1))
 
     answer = product.admin.call("PUT", "/agents/helper", with_schema(uri))
 

@@ -13,6 +13,7 @@ from freehold import wiring
 from freehold.errors import (
     CallInProgress,
     Invalid,
+    ModelRejected,
     ModelThrottled,
     OutcomeUnknown,
     ToolThrottled,
@@ -20,58 +21,14 @@ from freehold.errors import (
 )
 from freehold.observability import logger
 from freehold.values.run import Marker, RunKey
-from model_server import ModelServer, ask, fail, say
+from model_server import ask, fail, say
 
-from .aws import REQUESTS, answered, aws, meddling
+from .aws import REQUESTS, answered, meddling
 from .caller import TENANT
-from .deployed import Deployed, desk
-from .lambdas import environment, invoke
-from .state_machine import caught, output, payload, states
-
-
-@pytest.fixture
-def loop(product: Deployed) -> Any:
-    with ModelServer() as model, environment(MODEL_SOURCE="openai_compatible", MODEL_URL=model.url):
-        aws("secretsmanager").create_secret(Name="freehold-model-key", SecretString="sk-model-secret")
-        assert product.admin.call("PUT", "/agents/helper", desk()).status == 200
-        yield Loop(product, model)
-
-
-class Loop:
-    """One run, taken step by step as the state machine would."""
-
-    def __init__(self, product: Deployed, model: ModelServer) -> None:
-        self.product, self.model = product, model
-
-    def start(self, *replies: Any, **more: Any) -> dict[str, Any]:
-        """A new run's state, as its execution is given it."""
-        self.model.script(replies)
-        run_id = self.product.start("go", **more)["runId"]
-        (name,) = [name for name in self.product.started() if name.startswith(f"{run_id}-")]
-        return {"run": {"tenant": TENANT, "id": run_id, "execution": int(name.rpartition("-")[2])}}
-
-    def step(self, state: dict[str, Any], **more: Any) -> dict[str, Any]:
-        """InvokeModel; what comes is the input of the next state."""
-        return output("InvokeModel", state, invoke("invoke_model", payload("InvokeModel", state, **more)))
-
-    def tool(self, state: dict[str, Any], call: int, answer: Any = None, **more: Any) -> Any:
-        text = {"responseBody": {"TEXT": {"body": "found it"}}}
-        function = {"actionGroup": "desk", "function": "look_up", "functionResponse": text}
-        told = {"messageVersion": "1.0", "response": function} if answer is None else answer
-        REQUESTS.tool_answer = told if hasattr(told, "status_code") else answered(200, told)
-        given = {"run": state["run"], "lap": state["lap"], "call": call}
-        return invoke("run_tool", payload("RunTool", given, **more))
-
-    def finish(self, state: dict[str, Any]) -> Any:
-        return invoke("finish_run", payload("FinishRun", state))
-
-    def run(self, state: dict[str, Any]) -> dict[str, Any]:
-        return self.product.admin.call("GET", f"/runs/{state['run']['id']}").body
-
-    def calls(self, state: dict[str, Any]) -> list[dict[str, Any]]:
-        session = self.run(state)["sessionId"]
-        items = self.product.admin.call("GET", f"/sessions/{session}/items").body["items"]
-        return [item for item in items if item["kind"] == "call"]
+from .deployed import Deployed
+from .lambdas import invoke
+from .loop import Loop
+from .state_machine import caught, payload, states
 
 
 def test_a_run_goes_from_its_first_word_to_its_answer(loop: Loop):
@@ -270,7 +227,7 @@ def test_log_lines_bear_the_run(loop: Loop, log: io.StringIO):
     start = loop.start()
     first = logger.get_current_keys()
     loop.model.script([fail(400)])
-    with pytest.raises(Exception, match="scripted"):
+    with pytest.raises(ModelRejected, match="answered 400"):
         loop.step(start)
 
     assert "run_id" not in first

@@ -8,23 +8,40 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
+import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.credentials import Credentials
 
+from bedrock_server import BedrockServer
+from freehold.adapters.catalog import Catalog
 from freehold.errors import ToolThrottled
 from freehold.values.run import Call
 from model_server import ModelServer, Reply, say
 
-from .aws import REQUESTS, answered, aws
+from .aws import REQUESTS, Request, answered, aws
 from .caller import TENANT
 from .calls import CALLS, make_one_of_each
 from .deployed import Deployed, desk
 from .lambdas import environment, forget, invoke
-from .policies import functions, needed, permissions
+from .policies import HERE, LISTED_TOOL, allowed, call_of, functions, needed, permissions
 from .test_sweep import SCHEDULE
 
 LARGE = "x" * 40_000
+OWN_PROFILE = f"arn:aws:bedrock:{HERE}:application-inference-profile/abc123"
+# One model of each provider that the template names, by itself and behind a profile, on every host.
+MODELS = (
+    "openai.gpt-oss-20b-1:0",
+    "anthropic.claude-opus-5-5",
+    "amazon.nova-lite-v1:0",
+    "us.openai.gpt-5.6-sol",
+    "us.anthropic.claude-opus-5-5",
+    "us.amazon.nova-lite-v1:0",
+    "openai.gpt-5.5",
+    {"model": OWN_PROFILE, "api": "converse"},
+)
 
 
 def use_api(product: Deployed) -> None:
@@ -69,6 +86,24 @@ def use_invoke_model(product: Deployed) -> None:
         forget()
         invoke("invoke_model", event)
 
+    ask_bedrock(product)
+
+
+def ask_bedrock(product: Deployed) -> None:
+    keys = Credentials(*boto3.Session().get_credentials().get_frozen_credentials())
+    with BedrockServer(keys, "us-east-1") as bedrock:
+        for number, model in enumerate(MODELS):
+            with environment(MODEL_SOURCE="catalog", **bedrock.environment):
+                product.admin.call("PUT", "/agents/helper", desk() | {"foundationModel": model})
+                run = {"tenant": TENANT, "id": product.start(sessionId=f"m{number}")["runId"], "execution": 1}
+                bedrock.script([say("Hello.")])
+                invoke("invoke_model", {"run": run, "failed": [], "attempt": 0, "events": 0})
+        for request in bedrock.received:
+            # Converse goes through boto3 and is in the list already.
+            if "/responses" in request.path:
+                asked = {"modelId": request.json["model"]}
+                REQUESTS.made.append(Request("invoke_model", f"bedrock-{request.host}", "Responses", asked))
+
 
 def use_run_tool(product: Deployed) -> None:
     product.admin.call("PUT", "/agents/helper", desk())
@@ -92,11 +127,18 @@ def use_run_tool(product: Deployed) -> None:
         run = {"tenant": TENANT, "id": run_id, "execution": 1}
         invoke("run_tool", {"run": run, "lap": 1, "call": index, "attempt": 0})
 
+    # One by its tag, which `desk` carries, and one by the stack's list.
+    listed = desk(agentName="listed")
+    listed["actionGroups"][0]["actionGroupExecutor"] = {"lambda": LISTED_TOOL}
+    product.admin.call("PUT", "/agents/listed", listed)
     forget()
     call(0, answered(200, body))
     with pytest.raises(ToolThrottled):
         call(1, answered(429, {}, {"x-amzn-errortype": "TooManyRequestsException"}))
     call(2, take_the_mark)
+    run_id = product.start(agent="listed", sessionId="listed")["runId"]
+    product.add_lap(run_id, "", calls=calls, stop="tools")
+    call(0, answered(200, body))
 
 
 def use_finish_run(product: Deployed) -> None:
@@ -146,8 +188,8 @@ def test_every_function_of_the_template_is_used_here():
 def test_each_permission_is_needed(product: Deployed, name: str):
     USES[name](product)
 
-    asked = {pair for request in REQUESTS.made if request.function == name for pair in needed(request)}
-    idle = [each for each in permissions(name) if not any(each.covers(*pair) for pair in asked)]
+    asked = [need for request in REQUESTS.made if request.function == name for need in needed(request)]
+    idle = [each for each in permissions(name) if not any(each.covers(need) for need in asked)]
     assert idle == []
 
 
@@ -156,19 +198,89 @@ def test_the_check_sees_a_permission_too_few_and_one_too_many(product: Deployed)
     use_authorizer(product)
     (request,) = [request for request in REQUESTS.made if request.function == "authorizer"]
 
-    ((action, resource),) = needed(request)
+    read, opened = needed(request)
 
-    assert not any(each.covers("dynamodb:PutItem", resource) for each in permissions("authorizer"))
-    assert not any(
-        each.covers(action, resource.replace("agents", "sessions")) for each in permissions("authorizer")
+    assert allowed("authorizer", read)
+    assert allowed("authorizer", opened)
+    assert not allowed("authorizer", replace(read, action="dynamodb:PutItem"))
+    assert not allowed("authorizer", replace(read, resource=read.resource.replace("agents", "sessions")))
+    assert not allowed("authorizer", replace(opened, context={}))
+    assert not allowed(
+        "authorizer", replace(opened, context={"kms:ViaService": "s3.us-east-1.amazonaws.com"})
     )
 
 
-def test_the_stacks_own_functions_can_never_be_tools():
-    denied = permissions("run_tool", "Deny")
-    ours = "arn:aws:lambda:us-east-1:123456789012:function:freehold-ApiFunction-1x2"
+# -- tools
 
-    assert any(each.covers("lambda:InvokeFunction", ours) for each in denied)
-    assert not any(
-        each.covers("lambda:InvokeFunction", ours.replace("freehold-", "desk-")) for each in denied
-    )
+
+def arn(name: str) -> str:
+    return f"arn:aws:lambda:{HERE}:function:{name}"
+
+
+TAGGED = {"freehold:tool": "true"}
+
+
+def test_a_function_that_is_tagged_as_a_tool_may_be_called():
+    assert allowed("run_tool", call_of(arn("orders"), TAGGED))
+    assert allowed("run_tool", call_of(arn("orders:7"), TAGGED))
+
+
+@pytest.mark.parametrize(
+    "tags", [{}, {"freehold:tool": "false"}, {"tool": "true"}, {"Freehold:tool": "true"}]
+)
+def test_a_function_with_no_such_tag_may_not(tags: dict[str, str]):
+    assert not allowed("run_tool", call_of(arn("orders"), tags))
+
+
+def test_a_function_that_the_stack_lists_needs_no_tag():
+    assert allowed("run_tool", call_of(LISTED_TOOL, {}))
+    assert not allowed("run_tool", call_of(f"{LISTED_TOOL}-2", {}))
+
+
+def test_a_function_elsewhere_may_not_be_called_for_its_tag():
+    for there in ("eu-west-1:123456789012", "us-east-1:999999999999"):
+        assert not allowed("run_tool", call_of(arn("orders").replace(HERE, there), TAGGED))
+
+
+@pytest.mark.parametrize("ours", ["ApiFunction", "RunToolFunction", "SweepFunction", "AuthorizerFunction"])
+@pytest.mark.parametrize("qualifier", ["", ":live", ":3", ":$LATEST"])
+def test_the_stacks_own_functions_can_never_be_tools(ours: str, qualifier: str):
+    assert not allowed("run_tool", call_of(arn(f"freehold-{ours}{qualifier}"), TAGGED))
+
+
+def test_a_function_of_another_stack_whose_name_begins_like_ours_can():
+    assert allowed("run_tool", call_of(arn("freehold-tools-SearchFunction-1x2"), TAGGED))
+
+
+# -- models
+
+
+def asked(model: str, host: str) -> Request:
+    return Request("invoke_model", host, "Converse", {"modelId": model})
+
+
+def test_every_model_of_the_catalog_may_be_asked():
+    entries = [entry for entry in Catalog.packaged().all() if entry.api in ("converse", "responses")]
+
+    shut_out = [
+        entry.id
+        for entry in entries
+        for need in needed(asked(entry.id, entry.host or "bedrock-runtime"))
+        if not allowed("invoke_model", need)
+    ]
+
+    assert len(entries) > 20
+    assert shut_out == []
+
+
+@pytest.mark.parametrize("model", ["meta.llama4-maverick-17b-instruct-v1:0", "us.deepseek.r1-v1:0"])
+def test_a_model_that_is_not_listed_may_not(model: str):
+    assert not any(allowed("invoke_model", need) for need in needed(asked(model, "bedrock-runtime")))
+    assert not any(allowed("invoke_model", need) for need in needed(asked(model, "bedrock-mantle")))
+
+
+def test_a_model_in_another_region_is_reached_behind_a_profile_alone():
+    _, behind = needed(asked("us.anthropic.claude-opus-5-5", "bedrock-runtime"))
+
+    assert allowed("invoke_model", behind)
+    assert not allowed("invoke_model", replace(behind, context={"aws:RequestedRegion": "us-west-2"}))

@@ -45,7 +45,7 @@ def test_a_run_whose_execution_is_gone_is_picked_up(
     swept = invoke("sweep", SCHEDULE)
 
     assert swept == NOTHING | {"seen": 1, did: 1}
-    assert f'"Sweep{did.title()}"' in capsys.readouterr().out
+    assert f'"Runs{did.title()}"' in capsys.readouterr().out
     status = product.admin.call("GET", f"/runs/{run_id}").body["status"]
     assert status == ("CANCELLED" if stopped else "RUNNING")
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import boto3
 import pytest
 
+from freehold.adapters.bedrock_http import BedrockHttp
 from freehold.adapters.catalog import Catalog
-from freehold.adapters.models import ModelChooser, ModelSettings
+from freehold.adapters.converse import Converse
+from freehold.adapters.models import Bedrock, ModelChooser, ModelSettings
+from freehold.adapters.responses import Responses
 from freehold.errors import ModelRejected
 from freehold.values.agent import ModelChoice
 
@@ -16,7 +20,10 @@ def chooser(
     source: str, url: str = "", name: str = "", keys: tuple[str | None, ...] = ("k1",)
 ) -> ModelChooser:
     left = iter(keys)
-    return ModelChooser(ModelSettings(source, url, name), Catalog.packaged(), lambda: next(left))
+    bedrock = Bedrock(
+        lambda seconds: boto3.client("bedrock-runtime"), lambda: BedrockHttp(lambda: None, "us-east-1", {})
+    )
+    return ModelChooser(ModelSettings(source, url, name), Catalog.packaged(), lambda: next(left), bedrock)
 
 
 def test_the_rehearsal_stands_in_for_any_model_and_costs_nothing():
@@ -49,10 +56,35 @@ def test_a_new_key_makes_a_new_client_and_the_same_one_does_not():
 
 
 @pytest.mark.parametrize(
+    ("choice", "adapter", "model"),
+    [
+        (GPT, Responses, "openai.gpt-5.5"),
+        (ModelChoice("global.anthropic.claude-opus-4-8"), Converse, "global.anthropic.claude-opus-4-8"),
+        (
+            ModelChoice("arn:aws:bedrock:us-east-1:123456789012:inference-profile/x", "converse"),
+            Converse,
+            "arn:aws:bed",
+        ),
+        (ModelChoice("nobody.knows-it", "responses"), Responses, "nobody.knows-it"),
+    ],
+)
+def test_each_model_of_the_catalog_is_asked_over_its_own_api(choice: ModelChoice, adapter: type, model: str):
+    chosen, entry = chooser("catalog").choose(choice)
+
+    assert isinstance(chosen, adapter)
+    assert entry.id.startswith(model)
+
+
+def test_what_is_not_in_the_catalog_has_no_price():
+    _, entry = chooser("catalog").choose(ModelChoice("nobody.knows-it", "converse"))
+
+    assert entry.price is None
+
+
+@pytest.mark.parametrize(
     ("models", "choice", "told"),
     [
-        (chooser("catalog"), GPT, "needs the API responses"),
-        (chooser("catalog"), ModelChoice("nobody-knows-it"), "needs the API"),
+        (chooser("catalog"), ModelChoice("nobody-knows-it"), "the agent names no API"),
         (chooser("openai_compatible"), GPT, "set ModelUrl"),
     ],
 )

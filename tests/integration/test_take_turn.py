@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,7 +12,17 @@ import pytest
 
 from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.errors import ModelRejected, ModelThrottled
-from freehold.values.model import AssistantMessage, ModelReply, ModelRequest, ToolMessage, Usage, UserMessage
+from freehold.values.agent import ModelChoice
+from freehold.values.model import (
+    AssistantMessage,
+    Image,
+    ModelReply,
+    ModelRequest,
+    ToolMessage,
+    Usage,
+    UserMessage,
+)
+from freehold.values.run import Fallback
 from world import World, agent, answer, tool
 
 LOOK_UP = ("look_up", {"id": "7"})
@@ -62,6 +73,36 @@ def test_a_repeated_lap_is_not_billed_again(world: World):
     assert first == second
     assert world.model.calls == 1
     assert world.everything() == before
+
+
+def test_a_lap_tells_which_model_answered_instead_of_which(world: World):
+    world.apply(replace(agent(), fallback_models=(ModelChoice("other"),)))
+    world.model = ScriptedModel([ModelThrottled("slow down"), reply("hi", model="other-1", reasoning="{}")])
+    run = world.ask()
+
+    world.invoke_model(run)
+
+    (lap,) = world.history(run).laps
+    assert (lap.model, lap.reasoning_by) == ("other-1", "scripted:scripted")
+    assert lap.fallback == Fallback("scripted", "ModelThrottled")
+
+
+def test_an_image_is_stored_once_by_reference_and_sent_with_its_bytes(world: World):
+    world.model = ScriptedModel([reply("a dot"), reply("still a dot")])
+    dot = base64.b64encode(b"\x89PNG a dot").decode()
+    run = world.ask("what is it?", images=(Image("png", dot),))
+
+    world.invoke_model(run)
+    world.finish(run)
+    again = world.ask("sure?")
+    world.invoke_model(again)
+
+    assert dot not in str(world.everything())
+    (image,) = world.run(run).images
+    assert (image.data, image.format) == ("", "png")
+    for request in world.model.requests:
+        (shown,) = request.messages[0].images
+        assert (shown.data, shown.reference) == (dot, image.reference)
 
 
 class Meeting:
@@ -132,7 +173,7 @@ def test_a_throttled_model_leaves_no_trace_and_its_retries_are_counted(world: Wo
         (("look_upp", {"id": "7"}), "Did you mean look_up?"),
         (("look_up", "{not json"), "no JSON"),
         (("look_up", "[1]"), "must be one JSON object"),
-        (("look_up", "[" * 100_000), "nested too deeply"),
+        (("look_up", "[" * 100_000), "more than 100 levels"),
         (("look_up", {}), '"id" is a required property'),
         (("look_up", {"id": "7", "more": 1}), "'more' was unexpected"),
         (("off", {"id": "7"}), "disabled"),

@@ -221,7 +221,7 @@ def test_a_killed_parent_takes_its_stack_along(product: Path, tmp_path: Path):
         "import sys, time, pathlib\n"
         "from freehold_cli.local.stack import LocalStack\n"
         "stack = LocalStack(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))\n"
-        "stack.start(parameters={'Greeting': 'hello'}, progress=lambda _: None)\n"
+        "stack.start(parameters={'Greeting': 'hello'}, progress=lambda _: None, bedrock_region='eu-west-1')\n"
         "time.sleep(600)\n"
     )
     home = tmp_path / "home"
@@ -232,6 +232,7 @@ def test_a_killed_parent_takes_its_stack_along(product: Path, tmp_path: Path):
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
 
+    assert len(info.processes) == 3
     eventually(lambda: not any(process.lives() for process in info.processes))
     saved = home / "state" / "services" / "dynamodb.json"
     assert info.outputs["Table"] in saved.read_text()

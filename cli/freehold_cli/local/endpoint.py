@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import secrets
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 REGION = "us-east-1"
 _CREDENTIAL = "test"
+# The variable that tells the relay its token: a command line is there for all to read.
+RELAY_TOKEN = "FREEHOLD_RELAY_TOKEN"  # noqa: S105 - a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +46,28 @@ class AwsEndpoint:
             proxies={},
         )
         return session.client(service, endpoint_url=self.url, config=config)
+
+
+@dataclass(frozen=True, slots=True)
+class BedrockRelay:
+    """The relay to Amazon Bedrock in a Region. Who knows its token uses the models at the user's expense."""
+
+    region: str
+    port: int
+    token: str = field(repr=False)
+
+    @classmethod
+    def new(cls, region: str, port: int) -> Self:
+        """With a token of its own."""
+        return cls(region, port, secrets.token_urlsafe(32))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """The variables by which any AWS SDK finds the relay in Bedrock's place."""
+        services = {"BEDROCK_RUNTIME": "bedrock-runtime", "BEDROCK_MANTLE": "bedrock-mantle"}
+        return {
+            f"AWS_ENDPOINT_URL_{name}": f"{self.url}/{self.token}/{path}" for name, path in services.items()
+        }

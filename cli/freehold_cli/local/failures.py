@@ -21,6 +21,10 @@ class PortTaken(LocalStackError):
     """Another program listens where the stack was asked to."""
 
 
+class RunsAlready(LocalStackError):
+    """The stack runs, and not as it is asked to. It must be stopped first."""
+
+
 class TemplateInvalid(LocalStackError):
     """The template, or a file that it names, cannot be deployed. Nothing was changed."""
 

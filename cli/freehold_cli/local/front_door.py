@@ -79,7 +79,7 @@ def application(api: DeployedApi, client: httpx.AsyncClient, instance: str) -> S
         outgoing = httpx.Request(
             request.method,
             f"{address}{path or '/'}{query}",
-            headers=[(name, value) for name, value in request.headers.raw if _passes(name)],
+            headers=[(name, value) for name, value in request.headers.raw if passes(name)],
             content=await request.body(),
             extensions={"timeout": _TIMEOUT.as_dict()},
         )
@@ -92,7 +92,7 @@ def application(api: DeployedApi, client: httpx.AsyncClient, instance: str) -> S
         response = StreamingResponse(
             answer.aiter_raw(), answer.status_code, background=BackgroundTask(answer.aclose)
         )
-        response.raw_headers = [(name.lower(), value) for name, value in answer.headers.raw if _passes(name)]
+        response.raw_headers = [(name.lower(), value) for name, value in answer.headers.raw if passes(name)]
         return response
 
     @contextlib.asynccontextmanager
@@ -153,7 +153,8 @@ def _problem(status: int, title: str, detail: str) -> Response:
     return JSONResponse(content, status, media_type="application/problem+json")
 
 
-def _passes(name: bytes) -> bool:
+def passes(name: bytes) -> bool:
+    """Whether a header is meant for the other end, and not for one connection alone."""
     return name.lower().decode("latin-1") not in _OF_ONE_CONNECTION
 
 

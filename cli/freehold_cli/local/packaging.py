@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from freehold_cli.local.failures import TemplateInvalid
 _LEFT_OUT = {"__pycache__", "node_modules"}
 _FIRST_DAY = (1980, 1, 1, 0, 0, 0)
 _SHOWN_LINES = 15
+_OF_MAKE = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,39 @@ def installed(requirements: Path, build: Path) -> Path:
     Pins with hashes are held to them. The folder is kept for the same file content and the same Python.
     """
     content = requirements.read_bytes()
-    interpreter = f"{sys.implementation.cache_tag}-{platform.system()}-{platform.machine()}"
-    name = hashlib.sha256(content).hexdigest()[:16]
-    target = build / "dependencies" / f"{interpreter}-{name}"
+    name = f"{_interpreter()}-{hashlib.sha256(content).hexdigest()[:16]}"
+
+    def fill(target: Path) -> None:
+        _pip_install(requirements, target, pinned=b"--hash=" in content)
+
+    return _kept(build / "dependencies" / name, fill)
+
+
+def made(folder: Path, resource: str, build: Path) -> Path:
+    """What the folder's Makefile makes for `resource`, as `sam build` runs it but for the Python that runs this.
+
+    The result is kept for the same files and the same Python.
+    """
+    if not (folder / "Makefile").is_file():
+        raise TemplateInvalid(f"{folder}: {resource} is built by a Makefile, and there is none")
+    digest = _digest(dict(_files(folder)))
+    return _kept(
+        build / "made" / f"{resource}-{_interpreter()}-{digest}",
+        lambda target: _make(folder, resource, target),
+    )
+
+
+def _interpreter() -> str:
+    return f"{sys.implementation.cache_tag}-{platform.system()}-{platform.machine()}"
+
+
+def _kept(target: Path, fill: Callable[[Path], None]) -> Path:
+    """`target`, whole or not at all: filled the first time, used again ever after."""
     if not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(dir=target.parent, prefix="partial-"))
         try:
-            _pip_install(requirements, partial, pinned=b"--hash=" in content)
+            fill(partial)
             partial.rename(target)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -75,21 +102,29 @@ def installed(requirements: Path, build: Path) -> Path:
 
 
 def _pip_install(requirements: Path, target: Path, *, pinned: bool) -> None:
-    hold = ["--no-deps", "--require-hashes"] if pinned else []
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-compile",
-        "--disable-pip-version-check",
-    ]
-    command += ["--no-input", *hold, "--target", str(target), "--requirement", str(requirements)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own pip
+    command = [*(sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-input")]
+    command += ["--disable-pip-version-check", *(("--no-deps", "--require-hashes") if pinned else ())]
+    command += ["--target", str(target), "--requirement", str(requirements)]
+    _run(command, f"{requirements}: pip could not install it")
+
+
+def _make(folder: Path, resource: str, target: Path) -> None:
+    """In a copy of the folder. An empty WHEELS means those of PYTHON itself."""
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix="partial-") as copy:
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(*_LEFT_OUT, ".*"), dirs_exist_ok=True)
+        given = {"ARTIFACTS_DIR": target, "PYTHON": sys.executable, "WHEELS": ""}
+        command = ["make", "--silent", "--directory", copy, f"build-{resource}"]
+        command += [f"{name}={value}" for name, value in given.items()]
+        _run(command, f"{folder / 'Makefile'}: `make build-{resource}` failed")
+
+
+def _run(command: Sequence[str], failure: str) -> None:
+    # A `make` that started this one would hand its own options down.
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_MAKE}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         said = "\n  ".join(done.stderr.strip().splitlines()[-_SHOWN_LINES:])
-        raise TemplateInvalid(f"{requirements}: pip could not install it\n  {said}")
+        raise TemplateInvalid(f"{failure}\n  {said}")
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -10,10 +10,11 @@ from typing import Any, cast
 
 from freehold_cli.local.endpoint import REGION
 from freehold_cli.local.failures import TemplateInvalid
-from freehold_cli.local.packaging import archive, installed, requirements_of
+from freehold_cli.local.packaging import archive, installed, made, requirements_of
 
 Upload = Callable[[str, bytes | Path], dict[str, str]]
 """Stores content under a key and returns where: `{"Bucket", "Key"}`."""
+_Packed = tuple[str, bytes | Path]
 
 _FUNCTION = "AWS::Serverless::Function"
 _MANAGED_POLICIES = {
@@ -53,6 +54,7 @@ def package(template: dict[str, Any], root: Path, build: Path, upload: Upload) -
     described: dict[str, dict[str, Any]] = {"Globals.Function": {"Type": _FUNCTION, "Properties": shared}}
     described |= {f"Resources.{name}.Properties": resource for name, resource in resources.items()}
     for place, resource in described.items():
+        name = place.split(".")[1]
         properties: dict[str, Any] = resource.get("Properties") or {}
         for kind, key, pack in _PATHS:
             value = properties.get(key)
@@ -60,7 +62,7 @@ def package(template: dict[str, Any], root: Path, build: Path, upload: Upload) -
                 path = (root / value).resolve()
                 if not path.exists():
                     raise TemplateInvalid(f"{place}.{key}: there is no {path}")
-                properties[key] = pack(path, resource, build, upload)
+                properties[key] = upload(*pack(path, name, resource, build))
 
 
 def transform(template: dict[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
@@ -85,23 +87,34 @@ def transform(template: dict[str, Any], parameters: Mapping[str, str]) -> dict[s
     return translated
 
 
-def _function(path: Path, resource: dict[str, Any], build: Path, upload: Upload) -> dict[str, str]:
+def _function(path: Path, name: str, resource: dict[str, Any], build: Path) -> _Packed:
+    if _method(resource) == "makefile":
+        return _archived([made(path, name, build)], build)
     needs = requirements_of(path)
-    folders = [installed(needs, build), path] if needs else [path]
-    packed = archive(folders, build)
-    return upload(f"{packed.digest}.zip", packed.path)
+    return _archived([installed(needs, build), path] if needs else [path], build)
 
 
-def _layer(path: Path, resource: dict[str, Any], build: Path, upload: Upload) -> dict[str, str]:
+def _layer(path: Path, name: str, resource: dict[str, Any], build: Path) -> _Packed:
     """As `sam build` does: what is built for Python lies below `python/`, anything else as it is."""
-    method = str(resource.get("Metadata", {}).get("BuildMethod", ""))
-    needs = requirements_of(path) if method.startswith("python") else None
-    folders = [installed(needs, build), path] if needs else [path]
-    packed = archive(folders, build, below="python/" if method.startswith("python") else "")
-    return upload(f"{packed.digest}.zip", packed.path)
+    method = _method(resource)
+    if method == "makefile":
+        return _archived([made(path, name, build)], build)
+    if not method.startswith("python"):
+        return _archived([path], build)
+    needs = requirements_of(path)
+    return _archived([installed(needs, build), path] if needs else [path], build, below="python/")
 
 
-def _definition(path: Path, resource: dict[str, Any], build: Path, upload: Upload) -> dict[str, str]:
+def _archived(folders: list[Path], build: Path, below: str = "") -> _Packed:
+    packed = archive(folders, build, below=below)
+    return f"{packed.digest}.zip", packed.path
+
+
+def _method(resource: dict[str, Any]) -> str:
+    return str(resource.get("Metadata", {}).get("BuildMethod", ""))
+
+
+def _definition(path: Path, name: str, resource: dict[str, Any], build: Path) -> _Packed:
     import hashlib
 
     import yaml
@@ -110,10 +123,10 @@ def _definition(path: Path, resource: dict[str, Any], build: Path, upload: Uploa
         content = json.dumps(yaml.safe_load(path.read_text(encoding="utf-8"))).encode()
     except yaml.YAMLError as error:
         raise TemplateInvalid(f"{path}: is no YAML: {error}") from error
-    return upload(f"{hashlib.sha256(content).hexdigest()[:32]}.json", content)
+    return f"{hashlib.sha256(content).hexdigest()[:32]}.json", content
 
 
-_PATHS: tuple[tuple[str, str, Callable[[Path, dict[str, Any], Path, Upload], dict[str, str]]], ...] = (
+_PATHS: tuple[tuple[str, str, Callable[[Path, str, dict[str, Any], Path], _Packed]], ...] = (
     (_FUNCTION, "CodeUri", _function),
     ("AWS::Serverless::LayerVersion", "ContentUri", _layer),
     ("AWS::Serverless::StateMachine", "DefinitionUri", _definition),

@@ -15,8 +15,8 @@ import httpx
 
 from freehold_cli.local import processes
 from freehold_cli.local.deployment import deploy
-from freehold_cli.local.endpoint import AwsEndpoint
-from freehold_cli.local.failures import LocalStackError, PortTaken
+from freehold_cli.local.endpoint import RELAY_TOKEN, AwsEndpoint, BedrockRelay
+from freehold_cli.local.failures import LocalStackError, PortTaken, RunsAlready
 from freehold_cli.local.home import Home
 from freehold_cli.local.processes import OwnProcess
 from freehold_cli.local.watching import lifeline
@@ -37,7 +37,10 @@ _PASSED_ON = (
 
 @dataclass(frozen=True, slots=True)
 class StackInfo:
-    """A running local stack. `instance` marks its processes in a process list."""
+    """A running local stack. `instance` marks its processes in a process list.
+
+    `bedrock_region` is where its relay leads to; None where it has none.
+    """
 
     url: str
     aws_endpoint: str
@@ -45,14 +48,18 @@ class StackInfo:
     aws_pid: int
     front_door_pid: int
     instance: str
+    relay_pid: int | None = None
+    relay_url: str | None = None
+    bedrock_region: str | None = None
 
     @property
-    def processes(self) -> tuple[OwnProcess, OwnProcess]:
-        """Front door and local AWS, in the order in which they are to end."""
-        return OwnProcess(self.front_door_pid, self.instance), OwnProcess(self.aws_pid, self.instance)
+    def processes(self) -> tuple[OwnProcess, ...]:
+        """Front door, local AWS and, where there is one, the relay, in the order in which they are to end."""
+        pids = (self.front_door_pid, self.aws_pid, self.relay_pid)
+        return tuple(OwnProcess(pid, self.instance) for pid in pids if pid is not None)
 
     def lives(self) -> bool:
-        """Whether both processes run, answering or not."""
+        """Whether all of its processes run, answering or not."""
         return all(process.lives() for process in self.processes)
 
 
@@ -64,9 +71,11 @@ class LocalStack:
         self._root = root.resolve()
 
     def running(self) -> StackInfo | None:
-        """The stack that runs from this home, if both of its processes are ours, live and answer."""
+        """The stack that runs from this home, if all of its processes are ours, live and answer."""
         info = self._recorded()
-        answers = info is not None and info.lives() and _front_door_answers(info) and _aws_answers(info)
+        if info is None or not info.lives():
+            return None
+        answers = _front_door_answers(info) and _aws_answers(info) and _relay_answers(info)
         return info if answers else None
 
     def start(
@@ -76,23 +85,23 @@ class LocalStack:
         progress: Callable[[str], None],
         port: int | None = None,
         detached: bool = False,
+        bedrock_region: str | None = None,
     ) -> StackInfo:
         """Start what does not run, deploy the product, and return when it answers.
 
         A port that is asked for is used or refused; otherwise it is 8080 or the next free one. Unless
         `detached`, the processes end with this one, even if it is killed. What this call started ends if it
-        fails.
+        fails. With a `bedrock_region` its Lambdas reach the models there, with the caller's AWS credentials.
         """
         self._home.make()
         with self._home.locked():
             before = self._recorded()
             if before is not None and before.lives():
-                if port is not None and not before.url.endswith(f":{port}"):
-                    raise LocalStackError(f"the stack runs at {before.url} already; `freehold down` stops it")
+                _check_that_it_serves(before, port, bedrock_region)
                 return self._with_product(before, parameters, progress)
             self._end_what_is_left()
             try:
-                info = self._start_processes(port, progress, detached=detached)
+                info = self._start_processes(port, bedrock_region, progress, detached=detached)
                 return self._with_product(info, parameters, progress)
             except BaseException:
                 self._end_what_is_left()
@@ -122,16 +131,27 @@ class LocalStack:
         return AwsEndpoint(f"http://127.0.0.1:{port}")
 
     def _start_processes(
-        self, port: int | None, progress: Callable[[str], None], *, detached: bool
+        self,
+        port: int | None,
+        bedrock_region: str | None,
+        progress: Callable[[str], None],
+        *,
+        detached: bool,
     ) -> StackInfo:
         front_port, aws_port = _front_port(port), self._home.choose_port()
         url, aws_url = f"http://127.0.0.1:{front_port}", f"http://127.0.0.1:{aws_port}"
+        relay = BedrockRelay.new(bedrock_region, processes.free_port()) if bedrock_region else None
         instance = f"freehold-{secrets.token_hex(8)}"
         with lifeline(detached=detached) as pipe:
             progress("starting the local AWS")
-            aws = self._start_aws(aws_url, aws_port, instance, pipe)
+            aws = self._start_aws(aws_url, aws_port, instance, pipe, relay)
             # Recorded at once, so that what follows may fail.
-            self._record(StackInfo(url, aws_url, {}, aws.pid, aws.pid, instance))
+            info = self._record(StackInfo(url, aws_url, {}, aws.pid, aws.pid, instance))
+            if relay is not None:
+                progress(f"starting the relay to Bedrock in {relay.region}")
+                pid = self._start_relay(relay, instance, pipe).pid
+                found = replace(info, relay_pid=pid, relay_url=relay.url, bedrock_region=relay.region)
+                info = self._record(found)
             progress(f"starting the front door on {url}")
             door = processes.start(
                 "freehold_cli.local.front_door",
@@ -141,15 +161,27 @@ class LocalStack:
                 log=self._home.log("front-door"),
                 end_with=pipe,
             )
-        info = StackInfo(url, aws_url, {}, aws.pid, door.pid, instance)
-        self._record(info)
-        return info
+        return self._record(replace(info, front_door_pid=door.pid))
 
-    def _start_aws(self, url: str, port: int, instance: str, pipe: int | None) -> OwnProcess:
+    def _start_relay(self, relay: BedrockRelay, instance: str, pipe: int | None) -> OwnProcess:
+        return processes.start(
+            "freehold_cli.local.bedrock_relay",
+            ("--port", str(relay.port), "--region", relay.region),
+            instance,
+            # All of the caller's: what finds the credentials, a `credential_process` say, may need any of it.
+            environment={**os.environ, RELAY_TOKEN: relay.token, "PYTHONUNBUFFERED": "1"},
+            log=self._home.log("bedrock-relay"),
+            end_with=pipe,
+        )
+
+    def _start_aws(
+        self, url: str, port: int, instance: str, pipe: int | None, relay: BedrockRelay | None
+    ) -> OwnProcess:
         temporary = self._home.empty_temporary()
         environment = {
             **_environment(),
             **AwsEndpoint(url).environment(),
+            **(relay.environment() if relay else {}),
             "GATEWAY_PORT": str(port),
             "TMPDIR": str(temporary),
             "PERSIST_STATE": "1",
@@ -174,16 +206,11 @@ class LocalStack:
     def _with_product(
         self, info: StackInfo, parameters: Mapping[str, str], progress: Callable[[str], None]
     ) -> StackInfo:
-        door, aws = info.processes
-        for process, answers, log in (
-            (aws, _aws_answers, self._home.log("aws")),
-            (door, _front_door_answers, self._home.log("front-door")),
-        ):
-            processes.await_answer(process, partial(answers, info), log, _START_SECONDS)
+        answering = {"front-door": _front_door_answers, "aws": _aws_answers, "bedrock-relay": _relay_answers}
+        for process, (name, answers) in zip(info.processes, answering.items(), strict=False):
+            processes.await_answer(process, partial(answers, info), self._home.log(name), _START_SECONDS)
         progress("deploying Freehold")
-        deployed = replace(info, outputs=self._deploy(self._root, STACK, parameters))
-        self._record(deployed)
-        return deployed
+        return self._record(replace(info, outputs=self._deploy(self._root, STACK, parameters)))
 
     def _deploy(self, directory: Path, stack_name: str, parameters: Mapping[str, str]) -> dict[str, str]:
         template = directory / "template.yaml"
@@ -191,8 +218,9 @@ class LocalStack:
         self._home.write(self._home.outputs(stack_name), outputs)
         return outputs
 
-    def _record(self, info: StackInfo) -> None:
+    def _record(self, info: StackInfo) -> StackInfo:
         self._home.write(self._home.path / "stack.json", asdict(info))
+        return info
 
     def _recorded(self) -> StackInfo | None:
         try:
@@ -207,6 +235,15 @@ class LocalStack:
         ended = [process.end(_STOP_SECONDS) for process in info.processes]
         (self._home.path / "stack.json").unlink()
         return any(ended)
+
+
+def _check_that_it_serves(running: StackInfo, port: int | None, bedrock_region: str | None) -> None:
+    how = "`freehold down` stops it"
+    if port is not None and not running.url.endswith(f":{port}"):
+        raise RunsAlready(f"the stack runs at {running.url} already; {how}")
+    if bedrock_region not in (None, running.bedrock_region):
+        has = f"with Bedrock in {running.bedrock_region}" if running.bedrock_region else "without Bedrock"
+        raise RunsAlready(f"the stack runs already, {has} and not with Bedrock in {bedrock_region}; {how}")
 
 
 def _environment() -> dict[str, str]:
@@ -232,7 +269,16 @@ def _aws_answers(info: StackInfo) -> bool:
 
 
 def _front_door_answers(info: StackInfo) -> bool:
-    return (_get(f"{info.url}/healthz") or {}).get("instance") == info.instance
+    return _healthy(info.url, info.instance)
+
+
+def _relay_answers(info: StackInfo) -> bool:
+    return info.relay_url is None or _healthy(info.relay_url, info.instance)
+
+
+def _healthy(url: str, instance: str) -> bool:
+    """Whether a process of this very stack answers there."""
+    return (_get(f"{url}/healthz") or {}).get("instance") == instance
 
 
 def _get(url: str) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Literal
 from .errors import Conflict, SessionBusy, StaleWrite
 from .ports import Executions, Sessions
 from .values.agent import Agent
+from .values.model import Image
 from .values.run import Principal, Run, RunKey, Session
 
 BEGIN_ATTEMPTS = 100
@@ -47,13 +48,16 @@ class Request:
     when_busy: Literal["reject", "enqueue"] = "reject"
     idempotency_key: str | None = None
     session_named: bool = True
+    images: tuple[Image, ...] = ()
 
     @property
     def digest(self) -> str:
         """Tells a repeat from another request under the same idempotency key."""
         session = self.session_id if self.session_named else None
         attributes = (self.session_attributes, self.prompt_session_attributes)
-        told = [self.agent, self.alias, self.input, session, *attributes]
+        told: list[object] = [self.agent, self.alias, self.input, session, *attributes]
+        if self.images:
+            told.append([(image.format, image.data) for image in self.images])
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -88,11 +92,9 @@ def begin_run(request: Request, using: BeginCollaborators) -> Run:
             raise SessionBusy(RunKey(live.tenant, live.conversation, live.active_turn).run_id)
         session, run = _next_turn(request, before, live, using)
         try:
-            using.sessions.begin(session, before, run, idempotency=_idempotency(request))
+            return using.sessions.begin(session, before, run, idempotency=_idempotency(request))
         except StaleWrite:
             using.wait(attempt)
-        else:
-            return run
     raise StaleWrite(f"session {request.session_id} changed at each of {BEGIN_ATTEMPTS} attempts")
 
 
@@ -163,6 +165,7 @@ def _run(request: Request, session: Session, agent: Agent, turn: int, *, now: in
         session_attributes=request.session_attributes if queued else session.session_attributes,
         prompt_session_attributes=request.prompt_session_attributes,
         deadline_at=None if queued else now + timeout * 1000,
+        images=request.images,
     )
 
 

@@ -6,24 +6,38 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from .values.agent import Agent
-from .values.model import AssistantMessage, Message, ToolMessage, ToolOutcome, ToolSpec, ToolUse, UserMessage
+from .values.model import (
+    AssistantMessage,
+    Message,
+    ModelEntry,
+    ToolMessage,
+    ToolOutcome,
+    ToolSpec,
+    ToolUse,
+    UserMessage,
+)
 from .values.run import Call, History, Lap, Run
 from .window import budget, fit
 
 UNFINISHED = "(This answer was not finished: {reason}.)"
 LOST = "No result was recorded for this call."
+NOT_SEEN = "[{count} image(s) came with this message and cannot be shown to you]"
 EXCERPT = 200
+UNKNOWN_MODEL = ModelEntry("", "")
 
 
-def messages(past: Sequence[History], current: History, *, window: int | None = None) -> tuple[Message, ...]:
-    """The conversation in order, as far as it fits `window` tokens, ending with what the model has to answer now.
+def messages(
+    past: Sequence[History], current: History, entry: ModelEntry = UNKNOWN_MODEL, *, share: float = 1.0
+) -> tuple[Message, ...]:
+    """The conversation in order, ending with what the model has to answer now.
 
+    Only as far as it fits that `share` of the model's window, and with the reasoning that the model can read.
     Users and the assistant alternate and every call is followed by its outcome, whatever ended the turns before:
     a turn that ended early is closed with a line that says so, and one that never began is left out.
     """
     begun = [turn for turn in past if turn.laps or turn.run.status != "CANCELLED"]
-    told = [tuple(_turn(turn, ended=True)) for turn in begun]
-    return fit(told, tuple(_turn(current, ended=False)), characters=budget(window))
+    told = [tuple(_turn(turn, entry, ended=True)) for turn in begun]
+    return fit(told, tuple(_turn(current, entry, ended=False)), characters=int(budget(entry.window) * share))
 
 
 def instruction(agent: Agent, attributes: Mapping[str, str]) -> str:
@@ -41,17 +55,27 @@ def tool_specs(agent: Agent) -> tuple[ToolSpec, ...]:
     )
 
 
-def _turn(turn: History, *, ended: bool) -> Iterator[Message]:
-    yield UserMessage(turn.run.input)
+def _turn(turn: History, entry: ModelEntry, *, ended: bool) -> Iterator[Message]:
+    yield _asked(turn.run, entry)
     answered = False
     for lap in turn.laps:
         answered = not lap.calls and bool(lap.text.strip())
         if lap.calls or answered:
-            yield AssistantMessage(lap.text, _uses(turn.run, lap), lap.reasoning)
+            reasoning = lap.reasoning if lap.reasoning_by == entry.maker else None
+            yield AssistantMessage(lap.text, _uses(turn.run, lap), reasoning)
         if lap.calls:
             yield ToolMessage(tuple(_outcome(turn, lap, i) for i in range(len(lap.calls))))
     if ended and not answered:
         yield AssistantMessage(UNFINISHED.format(reason=turn.run.stop_reason or turn.run.status.lower()))
+
+
+def _asked(run: Run, entry: ModelEntry) -> UserMessage:
+    if not run.images:
+        return UserMessage(run.input)
+    # What a model has refused once would make it refuse the whole conversation for good.
+    if entry.images and run.status != "FAILED":
+        return UserMessage(run.input, run.images)
+    return UserMessage(f"{run.input}\n\n{NOT_SEEN.format(count=len(run.images))}")
 
 
 def _uses(run: Run, lap: Lap) -> tuple[ToolUse, ...]:
@@ -72,9 +96,13 @@ def _replayable(call: Call) -> str:
 
 def _is_object(text: str) -> bool:
     try:
-        return isinstance(json.loads(text), dict)
+        return isinstance(json.loads(text, parse_constant=_no_number), dict)
     except (ValueError, RecursionError):
         return False
+
+
+def _no_number(constant: str) -> None:
+    raise ValueError(constant)
 
 
 def _outcome(turn: History, lap: Lap, i: int) -> ToolOutcome:

@@ -16,6 +16,7 @@ from .values.run import History, Result, Run, RunError, RunKey, Session, Status
 FINISH_ATTEMPTS = 20
 LONGEST_MESSAGE = 2000
 HIDDEN = "A table or bucket did not answer. The log has the details."
+MODEL_FAILURES = ("ContextTooLong", "ModelRejected", "ModelThrottled", "ModelUnavailable")
 NOT_RUN = "This call was not made: the run ended first ({reason})."
 EVENT_NAMES: dict[Status, str] = {
     "COMPLETED": "Agent Run Completed",
@@ -93,7 +94,7 @@ def _write(history: History, ending: Ending, using: EndCollaborators) -> Run:
         finished_at=now,
         last_lap=last.lap if last else 0,
         stop_reason=ending.reason,
-        error=ending.error,
+        error=_quoting(before, ending.error),
         totals=history.totals,
         undelivered=True,
     )
@@ -115,6 +116,13 @@ def _write(history: History, ending: Ending, using: EndCollaborators) -> Run:
         activated_before=waiting if upcoming else None,
     )
     return ended
+
+
+def _quoting(run: Run, error: RunError | None) -> RunError | None:
+    """A model's failure with what its provider said, which no state and no log carries."""
+    if error is None or error.type not in MODEL_FAILURES or run.model_words in error.message:
+        return error
+    return replace(error, message=f"{error.message}: {run.model_words}"[:LONGEST_MESSAGE])
 
 
 def _released(

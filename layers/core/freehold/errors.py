@@ -10,6 +10,7 @@
     ├── ModelThrottled     retried by the state machine
     ├── ModelUnavailable   retried by the state machine
     ├── ModelRejected      the model will never accept this request
+    │   └── ContextTooLong the conversation does not fit the model; asked again with less of it
     ├── ToolThrottled      the tool did not run; retried by the state machine
     ├── ToolUnavailable    the tool may be called again; retried by the state machine
     ├── ToolFailed         the tool ran, or can never run, and has no answer
@@ -28,7 +29,14 @@ from dataclasses import dataclass
 
 
 class FreeholdError(Exception):
-    """Base of all errors that Freehold raises on purpose."""
+    """Base of all errors that Freehold raises on purpose.
+
+    `message` is in our own words. `words` are those of a model, a tool or a provider: content, which belongs in no log.
+    """
+
+    def __init__(self, message: str = "", *, words: str = "") -> None:
+        self.message, self.words = message, words
+        super().__init__(f"{message}: {words}" if words else message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,10 @@ class ModelUnavailable(FreeholdError):
 
 class ModelRejected(FreeholdError):
     """The model will not accept this request, now or later. Do not retry."""
+
+
+class ContextTooLong(ModelRejected):
+    """The conversation does not fit the model's window. Ask again with less of it."""
 
 
 class ToolThrottled(FreeholdError):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from .values.agent import Agent, ModelChoice
-from .values.model import ModelEntry, ModelReply, ModelRequest
+from .values.model import Image, ModelEntry, ModelReply, ModelRequest
 from .values.run import (
     Discarded,
     History,
@@ -18,6 +18,9 @@ from .values.run import (
     RunKey,
     Session,
 )
+
+# Of the index of open runs.
+SHARDS = 16
 
 
 class Model(Protocol):
@@ -93,6 +96,10 @@ class Sessions(Protocol):
         """What RunTool needs, in one read."""
         ...
 
+    def image(self, image: Image) -> Image:
+        """A stored image with its bytes."""
+        ...
+
     def next_run(self, key: RunKey) -> Run | None:
         """The lowest later turn that has not ended."""
         ...
@@ -107,8 +114,11 @@ class Sessions(Protocol):
 
     def begin(
         self, session: Session, before: Session | None, run: Run, *, idempotency: tuple[str, str] | None
-    ) -> None:
-        """Write both in one transaction. Raises `StaleWrite` if the session is no longer as `before`."""
+    ) -> Run:
+        """Write both in one transaction, images apart; the run as it is stored.
+
+        Raises `StaleWrite` if the session is no longer as `before`.
+        """
         ...
 
     def start(self, run: Run, *, now: int, lost_starts: int = 0, lost_after: str = "") -> Run:
@@ -140,6 +150,10 @@ class Sessions(Protocol):
         ...
 
     def add_late_result(self, key: RunKey, late: LateResult) -> None: ...
+
+    def keep_words(self, run: Run, words: str) -> None:
+        """Put down what the provider said of a failure. Raises `StaleWrite`."""
+        ...
 
     def request_cancel(self, run: Run, *, now: int) -> Run:
         """Raises `StaleWrite`."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from .beginning import activated, start_run
 from .ending import EndCollaborators, Ending, deliver, finish_run
 from .errors import StaleWrite
+from .ports import SHARDS
 from .values.run import Run, RunError, RunKey
 
 Report = Callable[[RunKey, Exception], None]
 
-SHARDS = 16
 MAX_LOST_STARTS = 3
 # Younger than this, a run's own FinishRun or Start is most likely still at work.
 SETTLE_MS = 30_000

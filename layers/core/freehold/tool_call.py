@@ -110,7 +110,7 @@ def _ask(
         answer = tool_event.read_answer(tool, payload)
     except OutcomeUnknown as error:
         if not marked:
-            raise ToolUnavailable(str(error)) from error
+            raise ToolUnavailable(error.message, words=error.words) from error
         return _result(invocation, tool.name, "unknown", f"{UNKNOWN} ({error})", began, using)
     except ToolFailed as error:
         return _result(invocation, tool.name, "error", str(error), began, using)

@@ -15,6 +15,8 @@ from .values.run import Lap, Run
 from .values.text import well_formed
 
 JSON = "application/json"
+# As for attributes in a request.
+LONGEST_NAME, LONGEST_ATTRIBUTE = 256, 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,10 @@ def _whole(argument: Argument, arguments: dict[str, Any]) -> list[dict[str, str]
 
 def _text(value: object) -> str:
     """Values are strings; objects and arrays are JSON text."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    try:
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError as error:
+        raise ToolFailed("the tool's Lambda gave an answer that is nested too deeply to be read") from error
 
 
 def read_answer(tool: Tool, payload: object) -> Answer:
@@ -86,8 +91,11 @@ def read_answer(tool: Tool, payload: object) -> Answer:
     response = _object(_object(payload, "the answer").get("response"), "response")
     outer = cast(dict[str, Any], payload)
     ok, body = _function_body(response) if tool.function is not None else _operation_body(response)
-    attributes = outer.get("sessionAttributes"), outer.get("promptSessionAttributes")
-    return Answer(ok, well_formed(body), *(_attributes(given) for given in attributes))
+    notes: list[str] = []
+    session, prompt = (
+        _attributes(outer, name, notes) for name in ("sessionAttributes", "promptSessionAttributes")
+    )
+    return Answer(ok, "\n".join([well_formed(body), *notes]), session, prompt)
 
 
 def _operation_body(response: dict[str, Any]) -> tuple[bool, str]:
@@ -119,8 +127,21 @@ def _object(value: object, where: str) -> dict[str, Any]:
     return cast(dict[str, Any], value)
 
 
-def _attributes(given: object) -> dict[str, str] | None:
+def _attributes(answer: dict[str, Any], field: str, notes: list[str]) -> dict[str, str] | None:
+    """Those that fit the limits of a request's own attributes; what does not is left out, with a note.
+
+    The tool has run, so its answer counts all the same.
+    """
+    given = answer.get(field)
     if not isinstance(given, dict):
         return None
-    items = cast(dict[Any, Any], given).items()
-    return {well_formed(str(key)): well_formed(_text(value)) for key, value in items}
+    kept: dict[str, str] = {}
+    for key, value in cast(dict[str, Any], given).items():
+        name, text = well_formed(key), well_formed(_text(value))
+        if 0 < len(name) <= LONGEST_NAME and len(text) <= LONGEST_ATTRIBUTE:
+            kept[name] = text
+        else:
+            notes.append(
+                f"[{field}.{name[:40]} was not kept: it has {len(text):,} characters of {LONGEST_ATTRIBUTE:,}]"
+            )
+    return kept

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
-from . import context
+from .asking import Answer, Conversation, ask
 from .decide import EVENTS_PER_LAP, MAX_CALLS_PER_LAP, MODEL_TIMEOUT_SECONDS, STOP, Step, decide
-from .errors import ModelRejected, StaleWrite
+from .errors import FreeholdError, ModelRejected, ModelThrottled, ModelUnavailable, StaleWrite
 from .ports import Agents, Models, Sessions
 from .state import run_of
 from .values.agent import Agent, Tool
-from .values.model import ModelEntry, ModelReply, ModelRequest, ToolUse
-from .values.run import Call, Discarded, History, Lap, Result, RunKey
+from .values.model import ToolUse
+from .values.run import Call, Discarded, History, Lap, Result, Run, RunKey
 from .values.text import well_formed
 
 Clock = Callable[[], int]
 ArgumentCheck = Callable[[Tool, str], str | None]
 
 GIVEN_UP = "The tool gave no result, although it was tried several times."
-MIN_MODEL_TIMEOUT_SECONDS = 5
 # What is kept of the Lambda's own time for writing the lap.
 TIMEOUT_MARGIN_SECONDS = 5
 DISCARD_ATTEMPTS = 20
@@ -99,17 +99,30 @@ def _give_up(history: History, invocation: Invocation, using: Collaborators) -> 
 
 
 def _add_lap(history: History, agent: Agent, invocation: Invocation, using: Collaborators) -> Lap:
-    model, entry = using.models.choose(agent.model)
-    if agent.limits.max_cost_usd is not None and entry.price is None:
-        raise ModelRejected(f"limits.maxCostUsd needs a model with a known price; {entry.id} has none")
-    request = _request(history, agent, entry, invocation, using)
     began = using.now()
-    reply = model.reply(request)
-    lap = _lap(history, agent, entry, reply, invocation, using, began)
+    until = began + invocation.remaining_ms - TIMEOUT_MARGIN_SECONDS * 1000
+    if history.run.deadline_at is not None:
+        until = min(until, history.run.deadline_at)
+    past = using.sessions.past(history.run.key) if history.run.turn > 1 else ()
+    conversation = Conversation(agent, past, history, using.sessions.image)
+    try:
+        answer = ask(conversation, using.models, now=using.now, until=until)
+    except (ModelRejected, ModelThrottled, ModelUnavailable) as error:
+        _keep_words(history.run, error, using)
+        raise
+    lap = _lap(history, agent, answer, invocation, using, began)
     written = using.sessions.add_lap(invocation.key, lap)
     if written.id != lap.id:
         _discard(lap, invocation.key, using)
     return written
+
+
+def _keep_words(run: Run, error: FreeholdError, using: Collaborators) -> None:
+    """The state carries no content, so what the provider said goes to the run itself, where its end finds it."""
+    if error.words and error.words != run.model_words:
+        # Whoever wrote the run first has ended, cancelled or taken it over.
+        with suppress(StaleWrite):
+            using.sessions.keep_words(run, error.words)
 
 
 def _discard(lap: Lap, key: RunKey, using: Collaborators) -> None:
@@ -130,35 +143,16 @@ def _discard(lap: Lap, key: RunKey, using: Collaborators) -> None:
     raise StaleWrite(f"run {key.run_id} changed at each of {DISCARD_ATTEMPTS} attempts to count a reply")
 
 
-def _request(
-    history: History, agent: Agent, entry: ModelEntry, invocation: Invocation, using: Collaborators
-) -> ModelRequest:
-    run = history.run
-    past = using.sessions.past(run.key) if run.turn > 1 else ()
-    bounds = [MODEL_TIMEOUT_SECONDS, invocation.remaining_ms / 1000 - TIMEOUT_MARGIN_SECONDS]
-    if run.deadline_at is not None:
-        bounds.append((run.deadline_at - using.now()) / 1000)
-    return ModelRequest(
-        model=entry.id,
-        instruction=context.instruction(agent, history.prompt_session_attributes),
-        messages=context.messages(past, history, window=entry.window),
-        tools=context.tool_specs(agent),
-        inference=agent.inference,
-        timeout_seconds=max(MIN_MODEL_TIMEOUT_SECONDS, min(bounds)),
-    )
-
-
 def _lap(
     history: History,
     agent: Agent,
-    entry: ModelEntry,
-    reply: ModelReply,
+    answer: Answer,
     invocation: Invocation,
     using: Collaborators,
     began: int,
 ) -> Lap:
-    at = using.now()
-    calls = tuple(_call(use, agent, using.check) for use in reply.calls[:MAX_CALLS_PER_LAP])
+    at, entry, reply = using.now(), answer.entry, answer.reply
+    calls = tuple(judged(use, agent, using.check) for use in reply.calls[:MAX_CALLS_PER_LAP])
     return Lap(
         lap=history.last.lap + 1 if history.last else 1,
         id=using.new_id(),
@@ -172,12 +166,14 @@ def _lap(
         stop=reply.stop,
         attempt=invocation.attempt,
         reasoning=reply.reasoning,
+        reasoning_by=entry.maker if reply.reasoning else None,
         session_attributes=history.session_attributes,
         prompt_session_attributes=history.prompt_session_attributes,
+        fallback=answer.fallback,
     )
 
 
-def _call(use: ToolUse, agent: Agent, check: ArgumentCheck) -> Call:
+def judged(use: ToolUse, agent: Agent, check: ArgumentCheck) -> Call:
     """Judge a call once, where it is written down: what is refused here never reaches a tool."""
     tool = agent.tool(use.name)
     arguments = well_formed(use.arguments).strip() or "{}"
@@ -194,4 +190,4 @@ def _unknown(name: str, agent: Agent) -> str:
     offered = [tool.name for tool in agent.tools if tool.enabled]
     close = get_close_matches(name, offered, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
-    return f"There is no tool named {name[:64]}.{hint} Tools: {', '.join(offered) or 'none'}."
+    return f"There is no tool named {well_formed(name[:64])}.{hint} Tools: {', '.join(offered) or 'none'}."

@@ -11,6 +11,8 @@ Turn = tuple[Message, ...]
 
 # English has about four characters a token; code, numbers and other scripts have fewer.
 CHARACTERS_PER_TOKEN = 3
+# Providers count up to about 1,600 tokens for a picture, however many bytes it has.
+CHARACTERS_PER_IMAGE = 1_600 * CHARACTERS_PER_TOKEN
 DEFAULT_WINDOW = 128_000
 # What is left of the window for instruction, tools and the answer.
 HISTORY_SHARE = 0.6
@@ -51,7 +53,7 @@ def length(turn: Turn) -> int:
 def _length(message: Message) -> int:
     match message:
         case UserMessage():
-            return len(message.text)
+            return len(message.text) + len(message.images) * CHARACTERS_PER_IMAGE
         case AssistantMessage():
             calls = sum(len(use.name) + len(use.arguments) for use in message.calls)
             return len(message.text) + calls + len(message.reasoning or "")

@@ -17,21 +17,24 @@ import boto3
 from botocore.config import Config
 
 from .adapters.agents import DynamoAgents
-from .adapters.api_keys import ApiKeys
 from .adapters.contents import Contents
-from .adapters.lists import Lists
 from .adapters.records import Records
 from .adapters.sessions import DynamoSessions
 from .adapters.table import Table
-from .ending import EndCollaborators
-from .tool_call import ToolCollaborators
-from .turn import Collaborators
 
 if TYPE_CHECKING:
+    from types_boto3_bedrock_runtime import BedrockRuntimeClient
     from types_boto3_lambda import LambdaClient
 
+    from .adapters.api_keys import ApiKeys
+    from .adapters.bedrock_http import BedrockHttp
     from .adapters.catalog import Catalog
+    from .adapters.lists import Lists
     from .adapters.schema_buckets import SchemaBuckets
+    from .ending import EndCollaborators
+    from .tool_call import ToolCollaborators
+    from .turn import Collaborators
+    from .values.model import Host
 
 STORE = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=2, read_timeout=5)
 CONNECT_SECONDS = 5
@@ -90,6 +93,8 @@ def sessions() -> DynamoSessions:
 
 @cache
 def lists() -> Lists:
+    from .adapters.lists import Lists
+
     return Lists(sessions_table(), records())
 
 
@@ -100,6 +105,8 @@ def agents() -> DynamoAgents:
 
 @cache
 def api_keys() -> ApiKeys:
+    from .adapters.api_keys import ApiKeys
+
     return ApiKeys(client("dynamodb"), setting("AGENTS_TABLE"))
 
 
@@ -128,11 +135,43 @@ def catalog() -> Catalog:
 def turn() -> Collaborators:
     """For InvokeModel."""
     from .adapters.argument_check import check_arguments
-    from .adapters.models import ModelChooser, ModelSettings
+    from .adapters.models import Bedrock, ModelChooser, ModelSettings
+    from .turn import Collaborators
 
     settings = ModelSettings(setting("MODEL_SOURCE"), setting("MODEL_URL"), setting("MODEL_NAME"))
-    models = ModelChooser(settings, catalog(), model_key)
+    models = ModelChooser(settings, catalog(), model_key, Bedrock(model_client, bedrock_http))
     return Collaborators(sessions(), agents(), models, check_arguments, now, new_id)
+
+
+def model_client(timeout_seconds: int) -> BedrockRuntimeClient:
+    """Times differ with each call, so they are rounded down to a few: each client is made once."""
+    return _model_client(timeout_seconds // 10 * 10 or timeout_seconds)
+
+
+@cache
+def _model_client(timeout_seconds: int) -> BedrockRuntimeClient:
+    config = Config(
+        region_name=setting("MODEL_REGION"),
+        retries={"total_max_attempts": 1},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=timeout_seconds,
+        tcp_keepalive=True,
+    )
+    return client("bedrock-runtime", config)
+
+
+@cache
+def bedrock_http() -> BedrockHttp:
+    from .adapters.bedrock_http import BedrockHttp
+
+    region = setting("MODEL_REGION")
+    # As AWS's own SDKs find a PrivateLink endpoint or another address.
+    mantle = os.environ.get("AWS_ENDPOINT_URL_BEDROCK_MANTLE", f"https://bedrock-mantle.{region}.api.aws")
+    endpoints: dict[Host, str] = {
+        "bedrock-runtime": model_client(CONNECT_SECONDS).meta.endpoint_url,
+        "bedrock-mantle": mantle,
+    }
+    return BedrockHttp(boto3.Session().get_credentials, region, endpoints)
 
 
 def model_key() -> str | None:
@@ -150,6 +189,7 @@ def _model_key_of(minute: int) -> str | None:
 def tools() -> ToolCollaborators:
     """For RunTool."""
     from .adapters.lambda_tools import LambdaTools
+    from .tool_call import ToolCollaborators
 
     return ToolCollaborators(sessions(), agents(), LambdaTools(tool_client), now, new_id)
 
@@ -158,6 +198,7 @@ def tools() -> ToolCollaborators:
 def endings() -> EndCollaborators:
     """For FinishRun, the sweeper and cancel."""
     from .adapters.event_bus import EventBus
+    from .ending import EndCollaborators
 
     bus = EventBus(client("events"), setting("EVENT_BUS"))
     return EndCollaborators(sessions(), agents(), executions(), bus, now)

@@ -33,7 +33,9 @@ class FakeAws:
     def __init__(self) -> None:
         self.stacks: dict[str, dict[str, str]] = {}
         self.secrets: dict[str, str] = {}
+        self.objects: dict[tuple[str, str], str] = {}
         self.keys_made: list[tuple[str, str]] = []
+        self.keys_given: list[dict[str, Any]] = []
 
     def environment(self) -> dict[str, str]:
         return {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
@@ -41,12 +43,16 @@ class FakeAws:
     def outputs(self, stack_name: str) -> dict[str, str]:
         return self.stacks[stack_name]
 
-    def make_key(self, table: str, name: str) -> str:
+    def make_key(self, table: str, name: str, **given: Any) -> str:
         self.keys_made.append((table, name))
+        self.keys_given.append(given)
         return KEY
 
     def put_secret(self, secret: str, text: str) -> None:
         self.secrets[secret] = text
+
+    def read(self, bucket: str, key: str) -> str:
+        return self.objects[bucket, key]
 
 
 class FakeStack:
@@ -70,8 +76,16 @@ class FakeStack:
         progress: Callable[[str], None],
         port: int | None = None,
         detached: bool = False,
+        bedrock_region: str | None = None,
     ) -> FakeInfo:
-        self.started.append({"parameters": dict(parameters), "port": port, "detached": detached})
+        self.started.append(
+            {
+                "parameters": dict(parameters),
+                "port": port,
+                "detached": detached,
+                "bedrock_region": bedrock_region,
+            }
+        )
         progress("starting the local AWS")
         self._raise("start")
         self.info = FakeInfo()
@@ -106,6 +120,7 @@ class Terminal:
         self.typed: list[str | BaseException] | None = None
         self.piped: list[str] = []
         self.on_sleep: Callable[[], None] = lambda: None
+        self.region_with_access: Callable[[], str | None] = lambda: None
         self.accounts: list[Mapping[str, str]] = []
 
     def run(self, *arguments: str) -> Result:
@@ -130,6 +145,7 @@ class Terminal:
             transport=self.api.transport(),
             stack_at=lambda _: self.stack,
             account=self._account,
+            region_with_access=lambda: self.region_with_access(),
             interactive=lambda: self.typed is not None,
             read_line=self._read_line,
             sleep=lambda _: self.on_sleep(),

@@ -110,27 +110,118 @@ def test_placeholders_in_a_schema_are_none_of_ours(terminal: Terminal):
     }
 
 
-def test_validate_needs_no_stack_and_lists_the_tools_as_the_model_sees_them(terminal: Terminal):
+def test_validate_needs_no_stack_and_lists_each_tool_with_what_it_calls_and_costs(terminal: Terminal):
     terminal.environ = {}
 
     result = terminal.run("validate", written(terminal, agent()))
 
     assert result.exit_code == 0
-    for told in (
-        "support is valid, with 1 tool",
-        "get_order",
-        "orders",
-        "Look up an order.",
-        "order string, required",
-    ):
-        assert told in result.stdout
+    assert "support is valid, with 1 tool" in result.stdout
+    (row,) = [line for line in result.stdout.splitlines() if line.startswith("get_order")]
+    name, calls, arguments, tokens = row.split()
+    assert (name, calls, arguments) == ("get_order", "get_order", "order*")
+    assert f"about {tokens} tokens of tools and " in result.stdout
 
 
-def test_validate_as_json_holds_each_tools_schema(terminal: Terminal):
+def test_validate_in_full_shows_the_tools_as_the_model_sees_them(terminal: Terminal):
+    printed = terminal.run("validate", written(terminal, agent()), "--full").stdout
+
+    for told in ("get_order", "orders", "Look up an order.", "order string, required"):
+        assert told in printed
+
+
+def test_validate_as_json_holds_each_tools_schema_and_its_tokens(terminal: Terminal):
     printed = json.loads(terminal.run("validate", written(terminal, agent()), "--json").stdout)
 
+    (tool,) = printed["tools"]
+    sent = {"name": tool["name"], "description": tool["description"], "parameters": tool["inputSchema"]}
+    characters = len(json.dumps(sent, separators=(",", ":")))
     assert printed["agentName"] == "support"
-    assert printed["tools"][0]["inputSchema"]["required"] == ["order"]
+    assert tool["inputSchema"]["required"] == ["order"]
+    assert characters / 4 <= tool["estimatedTokens"] < characters / 4 + 1
+    assert printed["estimatedTokens"]["tools"] == tool["estimatedTokens"]
+    assert printed["estimatedTokens"]["instruction"] > 0
+
+
+def test_a_disabled_tool_costs_nothing(terminal: Terminal):
+    document = agent()
+    document["actionGroups"][0]["actionGroupState"] = "DISABLED"
+    file = written(terminal, document)
+
+    assert json.loads(terminal.run("validate", file, "--json").stdout)["estimatedTokens"]["tools"] == 0
+    assert "disabled" in terminal.run("validate", file).stdout
+
+
+def _in_s3(**more: Any) -> dict[str, Any]:
+    document = agent()
+    schema = {"s3": {"s3BucketName": "apis", "s3ObjectKey": "shop.json"}} | more
+    executor = document["actionGroups"][0]["actionGroupExecutor"]
+    document["actionGroups"].insert(
+        0, {"actionGroupName": "shop", "apiSchema": schema, "actionGroupExecutor": executor}
+    )
+    return document
+
+
+SHOP = {
+    "openapi": "3.1.0",
+    "info": {"title": "Shop", "version": "1"},
+    "paths": {
+        f"/{name}": {"get": {"operationId": name, "responses": {"200": {"description": "ok"}}}}
+        for name in ("open", "close")
+    },
+}
+
+
+@pytest.mark.parametrize("more", [{}, {"operations": ["close"]}])
+def test_a_document_in_s3_is_not_read_offline_and_that_is_said(terminal: Terminal, more: dict[str, Any]):
+    result = terminal.run("validate", written(terminal, _in_s3(**more)))
+
+    assert result.exit_code == 0
+    assert "support is valid, with 1 tool" in result.stdout
+    assert "warning: actionGroups[0].apiSchema: s3://apis/shop.json was not read" in result.stdout
+    assert "--s3 reads it" in result.stdout
+    assert terminal.accounts == []
+
+
+def test_other_faults_are_told_even_where_a_document_in_s3_was_not_read(terminal: Terminal):
+    result = terminal.run("validate", written(terminal, _in_s3() | {"limits": {"maxLaps": 0}}))
+
+    assert result.exit_code == 2
+    assert "limits.maxLaps: " in result.stderr
+
+
+def test_a_document_in_s3_is_read_with_the_users_own_credentials_where_asked_for(terminal: Terminal):
+    terminal.aws.objects["apis", "shop.json"] = json.dumps(SHOP)
+
+    result = terminal.run("validate", written(terminal, _in_s3(operations=["close"])), "--s3")
+
+    assert "support is valid, with 2 tools" in result.stdout
+    assert "GET /close" in result.stdout
+    assert terminal.accounts == [{}]
+
+
+def test_several_files_are_checked_at_once_and_every_problem_named_with_its_file(terminal: Terminal):
+    good, bad, worse = (str(terminal.folder / name) for name in ("good.json", "bad.json", "worse.json"))
+    Path(good).write_text(json.dumps(agent()))
+    Path(bad).write_text(json.dumps(agent(limits={"maxLaps": 0})))
+    Path(worse).write_text("{")
+
+    result = terminal.run("validate", bad, good, worse)
+    as_json = json.loads(terminal.run("validate", bad, good, worse, "--json").stdout)
+
+    assert result.exit_code == 2
+    assert "support is valid" in result.stdout
+    assert f"{bad}: limits.maxLaps: " in result.stderr
+    assert f"{worse}: is not valid JSON" in result.stderr
+    assert [problem["path"] for problem in as_json["problems"]] == [f"{bad}: limits.maxLaps", worse]
+
+
+def test_several_valid_files_are_one_list_as_json(terminal: Terminal):
+    file = written(terminal, agent())
+
+    printed = json.loads(terminal.run("validate", file, file, "--json").stdout)
+
+    assert [one["agentName"] for one in printed["agents"]] == ["support", "support"]
 
 
 def test_validate_names_every_problem_with_its_path(terminal: Terminal):
@@ -188,6 +279,41 @@ def test_keys_are_listed_and_revoked(terminal: Terminal):
     assert "k-9" in terminal.run("keys", "list").stdout
     assert terminal.run("keys", "revoke", "k-9").exit_code == 0
     assert terminal.api.seen[-1][:2] == ("DELETE", "keys/k-9")
+
+
+FREEHOLD = {"AgentsTable": "agents-of-dev", "ApiUrl": "https://api.example/v1"}
+
+
+def test_the_first_key_of_a_stack_in_an_account_needs_no_key(terminal: Terminal):
+    terminal.environ = {}
+    terminal.aws.stacks["freehold-dev"] = FREEHOLD
+
+    arguments = ("keys", "create", "me", "--stack", "freehold-dev", "--scope", "admin")
+    result = terminal.run(*arguments)
+    as_json = terminal.run(*arguments, "--json")
+
+    assert (result.exit_code, result.stdout) == (0, f"{KEY}\n")
+    assert FREEHOLD["ApiUrl"] in result.stderr
+    assert terminal.accounts[0] == {}
+    assert terminal.aws.keys_made[0] == ("agents-of-dev", "me")
+    assert terminal.aws.keys_given[0] == {"tenant": "main", "scopes": ["admin"], "expires_in_days": None}
+    wanted = {"key": KEY, "tenant": "main", "scopes": ["admin"], "url": FREEHOLD["ApiUrl"]}
+    assert json.loads(as_json.stdout) == wanted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["--stack", "tools"], "none of Freehold"), (["--tenant", "acme"], "--tenant goes with --stack")],
+)
+def test_a_first_key_that_cannot_be_is_refused(terminal: Terminal, arguments: list[str], said: str):
+    terminal.aws.stacks["tools"] = {"ToolsArn": "arn"}
+
+    result = terminal.run("keys", "create", "me", *arguments)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert terminal.aws.keys_made == []
+    assert terminal.api.seen == []
 
 
 def test_a_folder_of_any_name_makes_a_name_that_cloudformation_takes():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,35 @@ def test_ask_sends_session_and_alias(terminal: Terminal):
         "agents/support/runs",
         {"input": "hi", "sessionId": "s-7", "alias": "live"},
     ) in terminal.api.seen
+
+
+def test_ask_sends_images_as_they_are_in_their_files(terminal: Terminal, tmp_path: Path):
+    for name in ("a.png", "b.jpg"):
+        (tmp_path / name).write_bytes(name.encode())
+    files = [option for name in ("a.png", "b.jpg") for option in ("--image", str(tmp_path / name))]
+
+    terminal.run("ask", "support", "hi", *files)
+
+    images = [{"data": b64encode(name.encode()).decode()} for name in ("a.png", "b.jpg")]
+    assert ("POST", "agents/support/runs", {"input": "hi", "images": images}) in terminal.api.seen
+
+
+def test_an_image_that_cannot_be_read_is_wrong_use_and_sends_nothing(terminal: Terminal, tmp_path: Path):
+    result = terminal.run("ask", "support", "hi", "--image", str(tmp_path / "none.png"))
+
+    assert result.exit_code == 2
+    assert "none.png" in result.stderr
+    assert terminal.api.seen == []
+
+
+def test_a_model_that_took_over_says_from_which_and_why(terminal: Terminal):
+    taken_over = lap(1, "Hello.", fallback={"after": "first-model", "error": "ModelThrottled"})
+    terminal.api.steps = ([user() | {"images": ["png", "gif"]}, taken_over],)
+
+    result = terminal.run("ask", "support", "hi")
+
+    assert "a-model, lap 1 · instead of first-model (ModelThrottled) ·" in result.stdout
+    assert "with 2 images" in result.stdout
 
 
 @pytest.mark.parametrize("status", ["FAILED", "STOPPED", "CANCELLED"])

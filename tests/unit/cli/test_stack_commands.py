@@ -6,11 +6,13 @@ import json
 import os
 import signal
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from freehold_cli.local.failures import DeploymentFailed, PortTaken, StartFailed
+from freehold_cli.local.failures import DeploymentFailed, PortTaken, RunsAlready, StartFailed
+from freehold_cli.settings import WrongUse
 
 from .conftest import URL, FakeInfo, Terminal
 from .fake_api import KEY, run
@@ -76,7 +78,12 @@ def test_up_detached_leaves_the_stack_running(local: Terminal):
     result = local.run("up", "--detach", "--port", "9000")
 
     assert local.stack.started == [
-        {"parameters": {"ModelSource": "rehearsal"}, "port": 9000, "detached": True}
+        {
+            "parameters": {"ModelSource": "rehearsal"},
+            "port": 9000,
+            "detached": True,
+            "bedrock_region": None,
+        }
     ]
     assert (result.exit_code, local.stack.stopped) == (0, 0)
 
@@ -157,11 +164,56 @@ def test_the_option_counts_more_than_the_environment(local: Terminal):
     assert local.stack.started[0]["parameters"] == {"ModelSource": "rehearsal"}
 
 
-@pytest.mark.parametrize("models", ["aws", "gpt-5"])
-def test_models_that_cannot_be_had_are_refused_before_anything_starts(local: Terminal, models: str):
+def test_models_on_aws_are_those_of_the_users_region(local: Terminal):
+    local.region_with_access = lambda: "eu-west-1"
+
+    result = local.run("up", "--detach", "--models", "aws")
+
+    (started,) = local.stack.started
+    assert started["parameters"] == {"ModelSource": "catalog", "ModelRegion": "eu-west-1"}
+    assert started["bedrock_region"] == "eu-west-1"
+    assert "Amazon Bedrock in eu-west-1" in result.stderr
+
+
+def test_a_user_without_a_region_is_told_which_one_is_taken(local: Terminal):
+    result = local.run("up", "--detach", "--models", "aws")
+
+    assert local.stack.started[0]["bedrock_region"] == "us-east-1"
+    assert "AWS_REGION" in result.stderr
+
+
+def test_try_takes_models_on_aws_from_the_environment(local: Terminal):
+    local.environ = {"FREEHOLD_MODEL_URL": "aws"}
+    local.region_with_access = lambda: "eu-west-1"
+    local.on_sleep = lambda: None
+
+    local.run("try", str(agent_folder(local)))
+
+    assert local.stack.started[0]["bedrock_region"] == "eu-west-1"
+
+
+def without_credentials() -> str:
+    raise WrongUse("no models on AWS: there are no AWS credentials", "Log in with `aws sso login`.")
+
+
+@pytest.mark.parametrize(
+    ("models", "region", "told"),
+    [
+        ("gpt-5", lambda: None, "--models is 'gpt-5'"),
+        ("aws", without_credentials, "aws sso login"),
+        ("aws", lambda: "eu-west-1.example.com/", "must be a name such as us-east-1"),
+    ],
+    ids=["unknown", "no credentials", "no Region"],
+)
+def test_models_that_cannot_be_had_are_refused_before_anything_starts(
+    local: Terminal, models: str, region: Callable[[], str | None], told: str
+):
+    local.region_with_access = region
+
     result = local.run("up", "--models", models)
 
     assert (result.exit_code, local.stack.started) == (2, [])
+    assert told in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -169,6 +221,7 @@ def test_models_that_cannot_be_had_are_refused_before_anything_starts(local: Ter
     [
         (StartFailed("MiniStack did not come up", ["boom"]), 3),
         (PortTaken("another program listens on 8080"), 2),
+        (RunsAlready("the stack runs already, without Bedrock"), 2),
         (DeploymentFailed("freehold", "ROLLBACK_COMPLETE", ["Table: no"]), 2),
         (KeyboardInterrupt(), 130),
     ],

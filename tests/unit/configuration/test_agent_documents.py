@@ -67,6 +67,7 @@ def test_the_smallest_agent_gets_the_documented_defaults(bench: Workbench):
 def test_every_setting_arrives_in_the_agent(bench: Workbench):
     limits = {"maxLaps": 7, "maxTokens": 9_000, "maxCostUsd": 0.1, "timeoutSeconds": 60}
     document = bench.document(
+        foundationModel={"model": "openai.gpt-5.5-v1", "api": "openai_compatible"},
         description="Helps",
         tags={"team": "blue"},
         executionMode="fast",

@@ -13,7 +13,7 @@ FULL: dict[str, Any] = {
     "agentName": "helper",
     "description": "Helps",
     "tags": {"team": "blue"},
-    "foundationModel": {"model": "openai.gpt-5.5-v1", "api": "responses"},
+    "foundationModel": {"model": "openai.gpt-5.5-v1", "api": "openai_compatible"},
     "instruction": "Help.",
     "inferenceConfiguration": {
         "temperature": 0.5,

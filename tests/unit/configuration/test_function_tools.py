@@ -58,7 +58,9 @@ def test_a_function_may_have_any_json_schema_and_options(bench: Workbench):
         bench.with_functions({"name": "go", "inputSchema": schema, **options})
     ).agent.tools
 
-    assert tool.input_schema["properties"] == {"to": {"oneOf": [{"type": "string"}, {"type": "array"}]}}
+    assert tool.input_schema["properties"] == {
+        "to": {"oneOf": [{"type": "string"}, {"type": "array", "items": {}}]}
+    }
     assert tool.input_schema["required"] == ["to"]
     assert (tool.idempotent, tool.timeout_seconds, tool.max_attempts) == (True, 5, 10)
     assert tool.description == "go"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -72,6 +73,41 @@ def test_argument_keys_are_unique_and_of_allowed_characters(names: list[tuple[st
     assert len(schema["properties"]) == len(names)
     assert all(KEY.fullmatch(key) for key in schema["properties"])
     assert [(argument.name, argument.place) for argument in places] == names
+
+
+def test_long_names_of_arguments_are_shortened_and_told_apart():
+    arguments = Arguments()
+    for name in ("n" * 70 + "a", "n" * 70 + "b", "n" * 70 + "a" + "[]"):
+        arguments.add(name, {}, "query", required=True)
+    schema, places = arguments.done()
+
+    assert len(schema["properties"]) == 3
+    assert all(KEY.fullmatch(key) for key in schema["properties"])
+    assert [argument.name[70:] for argument in places] == ["a", "b", "a[]"]
+
+
+IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=90) | st.sampled_from(
+    ["a", "a_", "é", "x" * 80]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.none() | IDS, min_size=1, max_size=12))
+def test_any_operation_ids_make_unique_names_of_allowed_characters(ids: list[str | None]):
+    operations = [
+        {"responses": {"200": {"description": "ok"}}}
+        | ({} if given_id is None else {"operationId": given_id})
+        for given_id in ids
+    ]
+    paths = {f"/{'é' * number}": {"get": operation} for number, operation in enumerate(operations)}
+    document = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths}
+    bench = Workbench()
+
+    tools = bench.compile(bench.with_api(json.dumps(document))).agent.tools
+
+    assert [tool.api_path for tool in tools] == list(paths)
+    assert len({tool.name for tool in tools}) == len(ids)
+    assert all(ALLOWED.fullmatch(tool.name) for tool in tools)
 
 
 def test_clashing_names_get_their_group_in_front(bench: Workbench):

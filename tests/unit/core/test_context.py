@@ -16,6 +16,7 @@ from freehold.values.agent import Agent, ModelChoice
 from freehold.values.model import (
     AssistantMessage,
     Message,
+    ModelEntry,
     ModelRequest,
     ToolMessage,
     ToolSpec,
@@ -54,7 +55,7 @@ def turns(draw: st.DrawFn, turn: int, *, ended: bool) -> History:
     """A turn as the protocol leaves it: in an ended one every call has a result, in the present one perhaps not."""
     laps = tuple(
         Lap(n, f"id{n}", 0, "m", draw(TEXTS), tuple(draw(st.lists(calls(), max_size=3))), Usage(), 0, "end",
-            Decimal(0), reasoning=draw(st.none() | st.just("{}")))
+            Decimal(0), reasoning=(thought := draw(st.none() | st.just("{}"))), reasoning_by=thought and "api:m")
         for n in range(1, draw(st.integers(0, 3)) + 1)
     )  # fmt: skip
     statuses: tuple[Status, ...] = ("COMPLETED", "FAILED", "STOPPED", "CANCELLED") if ended else ("RUNNING",)
@@ -110,6 +111,22 @@ def test_each_adapter_accepts_it(conversation: tuple[list[History], History]):
 
     assert what_is_wrong(json.loads(json.dumps(request_body(request)))) is None
     assert Rehearsal().reply(request).model == "rehearsal"
+
+
+def test_reasoning_goes_back_to_the_model_that_it_came_from_and_to_no_other():
+    thought = Lap(
+        1, "id", 0, "m", "yes", (), Usage(), 0, "end", reasoning="{}", reasoning_by="converse:claude"
+    )
+    past = [History(run(1, "COMPLETED", "hello", 1), (thought,))]
+
+    def replayed(entry: ModelEntry) -> str | None:
+        reply = context.messages(past, History(run(2, "RUNNING", "and?", None)), entry)[1]
+        assert isinstance(reply, AssistantMessage)
+        return reply.reasoning
+
+    assert replayed(ModelEntry("claude", "converse")) == "{}"
+    assert replayed(ModelEntry("claude", "responses")) is None
+    assert replayed(ModelEntry("nova", "converse")) is None
 
 
 def test_a_turn_that_never_began_is_left_out():

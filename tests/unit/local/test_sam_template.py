@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,23 @@ def test_a_path_that_is_not_there_is_named_with_its_place(tmp_path: Path):
 
     with pytest.raises(TemplateInvalid, match=r"Resources\.Api\.Properties\.CodeUri: .*functions/api"):
         sam_template.package(described, tmp_path, tmp_path, Uploads().take)
+
+
+def test_what_a_makefile_makes_is_uploaded_as_it_is(tmp_path: Path):
+    (tmp_path / "words").mkdir()
+    recipe = "build-Words:\n\tmkdir $(ARTIFACTS_DIR)/python && touch $(ARTIFACTS_DIR)/python/words.py\n"
+    (tmp_path / "words" / "Makefile").write_text(recipe)
+    layer = {"Type": "AWS::Serverless::LayerVersion", "Properties": {"ContentUri": "words"}}
+    tool = {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": "words"}}
+    made_by = {"Metadata": {"BuildMethod": "makefile"}}
+    uploads = Uploads()
+
+    for resource in (layer | made_by, tool | made_by):
+        sam_template.package({"Resources": {"Words": resource}}, tmp_path, tmp_path / "build", uploads.take)
+
+    (content,) = uploads.values()
+    with zipfile.ZipFile(io.BytesIO(content)) as opened:
+        assert opened.namelist() == ["python/words.py"]
 
 
 def test_a_state_machine_in_yaml_is_uploaded_as_json(tmp_path: Path):

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 import urllib3
+from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
 
-from freehold.adapters.openai_compatible import OpenAICompatible, keep_alive_pool, read_reply, request_body
-from freehold.errors import Invalid, ModelRejected, ModelThrottled, ModelUnavailable
+from freehold.adapters.model_http import keep_alive_pool
+from freehold.adapters.openai_compatible import OpenAICompatible, read_reply, request_body
+from freehold.errors import ContextTooLong, Invalid, ModelRejected, ModelThrottled, ModelUnavailable
 from freehold.values.agent import Inference
 from freehold.values.model import (
     AssistantMessage,
+    Image,
     Message,
     ModelRequest,
     ToolMessage,
@@ -25,6 +28,7 @@ from freehold.values.model import (
     UserMessage,
 )
 from model_server import ModelServer, Reply, ask, fail, say
+from sdk_types import request_problem
 
 KEY = "sk-this-must-stay-secret"
 TOOL = ToolSpec("get_book", "Get a book", {"type": "object", "properties": {"id": {"type": "integer"}}})
@@ -145,6 +149,40 @@ def test_arguments_that_were_no_json_are_replayed_as_json():
     call = request_body(request(*history))["messages"][-1]["tool_calls"][0]
 
     assert json.loads(call["function"]["arguments"]) == {"notJson": '{"id": 1'}
+
+
+def test_images_follow_the_text_they_came_with_and_text_alone_stays_plain():
+    png, gif = Image("png", "AAAA"), Image("gif", "BBBB")
+    history = (
+        UserMessage("one"),
+        UserMessage("two", (png,)),
+        AssistantMessage("?"),
+        UserMessage(" ", (gif,)),
+    )
+
+    body = request_body(request(*history))
+
+    assert request_problem(CompletionCreateParamsNonStreaming, body) is None
+    assert body["messages"][1]["content"] == [
+        {"type": "text", "text": "one"},
+        {"type": "text", "text": "two"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+    ]
+    assert body["messages"][3]["content"] == [
+        {"type": "image_url", "image_url": {"url": "data:image/gif;base64,BBBB"}}
+    ]
+
+
+def test_a_conversation_that_does_not_fit_is_known_by_its_words(server: ModelServer):
+    server.script([fail(400, "the request exceeds the available context size"), fail(400, "no such model")])
+    model = OpenAICompatible(server.url)
+
+    with pytest.raises(ContextTooLong, match="context size"):
+        model.reply(request())
+    with pytest.raises(ModelRejected) as raised:
+        model.reply(request())
+
+    assert type(raised.value) is ModelRejected
 
 
 def test_arguments_come_back_as_the_model_wrote_them(server: ModelServer):

@@ -36,6 +36,7 @@ PATCHES = (
     streams.honour_partial_failures,
     streams.deliver_after_a_restart,
     cloudformation.keep_time_to_live,
+    cloudformation.accept_alarms_over_several_metrics,
     api_gateway.import_any_methods,
     api_gateway.import_mock_integrations,
     api_gateway.import_gateway_responses,

@@ -39,3 +39,21 @@ def keep_time_to_live() -> None:
         expect(handlers[action] is getattr(resources, name), f"tables are no longer made by {name}")
         wrap(resources, name, wrapper, reads=("StreamSpecification",))
         handlers[action] = getattr(resources, name)
+
+
+def accept_alarms_over_several_metrics() -> None:
+    """An alarm that calculates is made, as one on the first metric it names. MiniStack fails the whole stack.
+
+    Nothing here is measured as on AWS, so no alarm means anything.
+    """
+    resources = import_module("ministack.services.cloudformation.provisioners")
+
+    def record(original: Any, name: str, properties: dict[str, Any]) -> Any:
+        given: list[dict[str, Any]] = properties.get("Metrics") or []
+        named = [entry["MetricStat"]["Metric"] for entry in given if "MetricStat" in entry]
+        plain = {key: value for key, value in properties.items() if key != "Metrics"}
+        if given:
+            plain |= named[0] if named else {"Namespace": "-", "MetricName": given[0]["Id"]}
+        return original(name, plain)
+
+    wrap(resources, "_cw_metric_alarm_record", record, reads=("(metric math) is not supported",))

@@ -8,15 +8,21 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import yaml
 
 from freehold.errors import Invalid, Problem
-from freehold.values.model import ModelEntry, Price
+from freehold.values.model import Effort, Host, ModelEntry, Price, Sampling, Where
 
-APIS = ("responses", "converse", "openai_compatible", "rehearsal")
-ENTRY_FIELDS = ("id", "aliases", "api", "window", "regions", "price")
+BEDROCK_APIS = ("responses", "converse")
+APIS = (*BEDROCK_APIS, "openai_compatible", "rehearsal")
+BEDROCK_FIELDS = ("host", "inference")
+HOSTS, PLACES, EFFORTS, SAMPLINGS = (get_args(each) for each in (Host, Where, Effort, Sampling))
+ENTRY_FIELDS = (
+    *("id", "aliases", "api", *BEDROCK_FIELDS, "regions"),
+    *("window", "images", "sampling", "effort", "price"),
+)
 PRICE_FIELDS = ("input", "cached", "output", "source", "date")
 
 # The C loader is ten times faster; PyYAML is also built without it.
@@ -86,19 +92,46 @@ def _entry(row: object, path: str, problems: list[Problem]) -> ModelEntry:
     _only(fields, ENTRY_FIELDS, path, problems)
     if not isinstance(fields.get("id"), str) or not fields["id"]:
         problems.append(Problem(f"{path}.id", f"must be text, not {fields.get('id')!r}"))
-    if fields.get("api") not in APIS:
-        problems.append(Problem(f"{path}.api", f"{fields.get('api')!r} is none of {', '.join(APIS)}"))
+    if "api" not in fields:
+        problems.append(Problem(f"{path}.api", f"is missing; it is one of {', '.join(APIS)}"))
+    if "price" not in fields:
+        problems.append(Problem(f"{path}.price", "is missing; write null where the price is not known"))
     window = fields.get("window")
     if window is not None and (type(window) is not int or window < 1):
         problems.append(Problem(f"{path}.window", f"must be a number of tokens or null, not {window!r}"))
-    if "price" not in fields:
-        problems.append(Problem(f"{path}.price", "is missing; write null where the price is not known"))
-    aliases = _texts(fields, "aliases", path, problems)
-    _texts(fields, "regions", path, problems)
-    price = _price(fields.get("price"), f"{path}.price", problems)
+    _reach(fields, path, problems)
     return ModelEntry(
-        str(fields.get("id")), str(fields.get("api")), cast("int | None", window), price, aliases
+        id=str(fields.get("id")),
+        api=_one_of(fields, "api", APIS, path, problems) or "",
+        window=cast("int | None", window),
+        price=_price(fields.get("price"), f"{path}.price", problems),
+        aliases=_texts(fields, "aliases", path, problems),
+        host=cast("Host | None", _one_of(fields, "host", HOSTS, path, problems)) or "bedrock-runtime",
+        regions=_texts(fields, "regions", path, problems),
+        inference=cast("Where | None", _one_of(fields, "inference", PLACES, path, problems)),
+        images=_flag(fields, "images", path, problems),
+        sampling=cast("Sampling | None", _one_of(fields, "sampling", SAMPLINGS, path, problems)) or "any",
+        effort=cast("Effort | None", _one_of(fields, "effort", EFFORTS, path, problems)),
     )
+
+
+def _reach(fields: Mapping[str, Any], path: str, problems: list[Problem]) -> None:
+    """How a model is reached is said of Bedrock's models, all of them, and of no other."""
+    api = fields.get("api")
+    if api in BEDROCK_APIS:
+        problems.extend(
+            Problem(f"{path}.{name}", f"is missing, and the API {api} needs it")
+            for name in BEDROCK_FIELDS
+            if fields.get(name) is None
+        )
+    elif api in APIS:
+        problems.extend(
+            Problem(f"{path}.{name}", f"must be left out: only models on Bedrock have it, not those of {api}")
+            for name in (*BEDROCK_FIELDS, "regions")
+            if name in fields
+        )
+    if api == "converse" and fields.get("host") == "bedrock-mantle":
+        problems.append(Problem(f"{path}.host", "must be bedrock-runtime: no other endpoint serves Converse"))
 
 
 def _price(value: object, path: str, problems: list[Problem]) -> Price | None:
@@ -122,6 +155,8 @@ def _price(value: object, path: str, problems: list[Problem]) -> Price | None:
         )
     fresh = amounts["input"] or Decimal(0)
     cached = fresh if amounts["cached"] is None else amounts["cached"]
+    if cached > fresh:
+        problems.append(Problem(f"{path}.cached", f"must be at most the input's {fresh}, not {cached}"))
     return Price(fresh, amounts["output"] or Decimal(0), cached, str(source), date)
 
 
@@ -138,6 +173,25 @@ def _amount(fields: Mapping[str, object], name: str, path: str, problems: list[P
         problems.append(Problem(f"{path}.{name}", f'must be quoted, such as "0.80", not {value!r}'))
         return None
     return amount
+
+
+def _one_of(
+    fields: Mapping[str, object], name: str, allowed: tuple[str, ...], path: str, problems: list[Problem]
+) -> str | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    if value not in allowed:
+        problems.append(Problem(f"{path}.{name}", f"{value!r} is none of {', '.join(allowed)}"))
+        return None
+    return cast("str", value)
+
+
+def _flag(fields: Mapping[str, object], name: str, path: str, problems: list[Problem]) -> bool:
+    value = fields.get(name, True)
+    if not isinstance(value, bool):
+        problems.append(Problem(f"{path}.{name}", f"must be true or false, not {value!r}"))
+    return value is True
 
 
 def _texts(fields: Mapping[str, object], name: str, path: str, problems: list[Problem]) -> tuple[str, ...]:

@@ -30,18 +30,28 @@ class Contents:
         if len(data) <= INLINE_BYTES:
             return {"body": text if inline is None else inline}
         key = f"{folder}/{hashlib.sha256(data).hexdigest()}.json"
+        return {"body_ref": self._put(key, data, "application/json")}
+
+    def put_bytes(self, folder: str, data: bytes) -> str:
+        """The key under which `data` lies. The same bytes always get the same one."""
+        return self._put(f"{folder}/{hashlib.sha256(data).hexdigest()}", data, "application/octet-stream")
+
+    def get_bytes(self, key: str) -> bytes:
+        """What `put_bytes` stored."""
         try:
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType="application/json")
+            return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except (ClientError, BotoCoreError) as error:
+            raise StoreUnavailable(f"could not read {key}: {error}") from error
+
+    def _put(self, key: str, data: bytes, content_type: str) -> str:
+        try:
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=content_type)
         except (ClientError, BotoCoreError) as error:
             raise StoreUnavailable(f"could not store {key}: {error}") from error
-        return {"body_ref": key}
+        return key
 
     def get(self, stored: dict[str, object]) -> str:
         """The text that `put` stored."""
         if "body" in stored:
             return str(stored["body"])
-        key = str(stored["body_ref"])
-        try:
-            return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read().decode()
-        except (ClientError, BotoCoreError) as error:
-            raise StoreUnavailable(f"could not read {key}: {error}") from error
+        return self.get_bytes(str(stored["body_ref"])).decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote, unquote
 from zlib import crc32
 
-from ..sweeping import SHARDS
+from ..ports import SHARDS
 from ..values.run import RunKey
 
 Key = dict[str, str]

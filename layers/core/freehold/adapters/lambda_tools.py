@@ -33,7 +33,6 @@ THROTTLED = frozenset(
 REFUSED = frozenset(
     (
         "ResourceNotFoundException",
-        "AccessDeniedException",
         "InvalidParameterValueException",
         "RequestTooLargeException",
         "InvalidRequestContentException",
@@ -66,8 +65,8 @@ class LambdaTools:
             raise _function_error(payload)
         try:
             return json.loads(payload)
-        except ValueError as error:
-            raise ToolFailed(f"the tool's Lambda answered no JSON: {payload[:200]!r}") from error
+        except (ValueError, RecursionError) as error:
+            raise ToolFailed("the tool's Lambda answered no JSON", words=repr(payload[:200])) from error
 
 
 def _named(error: ClientError, arn: str) -> Exception:
@@ -75,6 +74,11 @@ def _named(error: ClientError, arn: str) -> Exception:
     code, message = details.get("Code", ""), details.get("Message", "")
     if code in THROTTLED:
         return ToolThrottled(f"{arn} is throttled ({code})")
+    if code == "AccessDeniedException":
+        return ToolFailed(
+            f"the tool {arn} cannot be called ({code}): tag its function with freehold:tool=true, or put its ARN "
+            "into the stack's parameter ToolFunctions. Freehold's own functions never may."
+        )
     if code in REFUSED:
         return ToolFailed(f"the tool {arn} cannot be called ({code}): {message}")
     return OutcomeUnknown(f"Lambda failed while calling {arn} ({code}): {message}")
@@ -85,8 +89,8 @@ def _function_error(payload: bytes) -> Exception:
     try:
         told: Any = json.loads(payload)
         kind, message = str(told.get("errorType", "")), str(told.get("errorMessage", "no message"))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         kind, message = "", payload[:200].decode(errors="replace")
     if "Task timed out" in message or kind in ("Sandbox.Timedout", "Runtime.ExitError", ""):
-        return OutcomeUnknown(f"the tool's Lambda did not finish: {kind} {message}"[:500])
-    return ToolFailed(f"the tool's Lambda raised {kind}: {message}"[:2000])
+        return OutcomeUnknown("the tool's Lambda did not finish", words=f"{kind} {message}"[:500])
+    return ToolFailed(f"the tool's Lambda raised {kind[:200]}", words=message[:2000])

@@ -6,12 +6,14 @@ models and tools said) apart from its counters, so that content can lie in S3 an
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
+from base64 import b64decode, b64encode
+from dataclasses import MISSING, fields, replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
 
+from ..values.model import Image
 from ..values.run import Discarded, Lap, LateResult, Marker, Result, Run, RunKey, Session
 from . import keys
 from .contents import Contents
@@ -44,7 +46,7 @@ TYPES: dict[str, type[Record]] = {kind: record for record, kind in KINDS.items()
 
 CONTENT: dict[str, tuple[str, ...]] = {
     "session": ("session_attributes",),
-    "run": ("input", "session_attributes", "prompt_session_attributes"),
+    "run": ("input", "model_words", "session_attributes", "prompt_session_attributes"),
     "lap": ("text", "calls", "reasoning", "session_attributes", "prompt_session_attributes"),
     "result": ("content", "session_attributes", "prompt_session_attributes"),
     "late": ("content",),
@@ -81,6 +83,17 @@ class Records:
     def read(self, item: Item) -> Record:
         """The record of any kind."""
         return self.decode(item, TYPES[item["kind"]])
+
+    def stored(self, images: tuple[Image, ...], *, folder: str) -> tuple[Image, ...]:
+        """The images by reference, their bytes in the bucket: a run is written often, and read by every step."""
+        return tuple(
+            Image(image.format, reference=self._contents.put_bytes(folder, b64decode(image.data)))
+            for image in images
+        )
+
+    def loaded(self, image: Image) -> Image:
+        """The image with its bytes."""
+        return replace(image, data=b64encode(self._contents.get_bytes(image.reference)).decode())
 
     def _plain(self, item: Item, expected: type[Record]) -> dict[str, Any]:
         own = {name: value for name, value in item.items() if name not in TABLE_ONLY}

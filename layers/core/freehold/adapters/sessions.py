@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import StaleWrite
+from ..values.model import Image
 from ..values.run import (
     ENDED,
     Discarded,
@@ -68,6 +69,9 @@ class DynamoSessions:
             state if isinstance(state, Marker | Result) else None,
         )
 
+    def image(self, image: Image) -> Image:
+        return self._records.loaded(image)
+
     def next_run(self, key: RunKey) -> Run | None:
         # "~" sorts after everything under this turn, and later turns that wait have nothing under them.
         after = self._table.query(keys.conversation(key), after=f"{keys.turn(key.turn)}~")
@@ -91,7 +95,8 @@ class DynamoSessions:
 
     def begin(
         self, session: Session, before: Session | None, run: Run, *, idempotency: tuple[str, str] | None
-    ) -> None:
+    ) -> Run:
+        run = replace(run, images=self._records.stored(run.images, folder=folder(run.key)))
         puts: list[Put] = [
             (self._session_item(session), *_unchanged_session(before)),
             (self._run_item(run), NEW, None),
@@ -99,13 +104,10 @@ class DynamoSessions:
         if idempotency:
             key, digest = idempotency
             used = keys.idempotency(run.tenant, key) | {"run_id": run.key.run_id, "request_digest": digest}
-            expires = {
-                "expires_at": run.created_at // 1000 + IDEMPOTENCY_SECONDS,
-                "schema": 1,
-                "kind": "idempotency",
-            }
-            puts.append((used | expires, NEW, None))
+            expires = {"expires_at": run.created_at // 1000 + IDEMPOTENCY_SECONDS}
+            puts.append((used | expires | {"schema": 1, "kind": "idempotency"}, NEW, None))
         self._table.transact(puts)
+        return run
 
     def start(self, run: Run, *, now: int, lost_starts: int = 0, lost_after: str = "") -> Run:
         started = _changed(
@@ -157,6 +159,9 @@ class DynamoSessions:
         self._table.put_or_get(self._records.encode(late, where, folder=folder(key), at=late.at))
 
     # -- ending
+
+    def keep_words(self, run: Run, words: str) -> None:
+        self._put_run(_changed(run, model_words=words), run)
 
     def request_cancel(self, run: Run, *, now: int) -> Run:
         marked = _changed(run, cancel_requested_at=now)

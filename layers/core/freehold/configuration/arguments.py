@@ -11,7 +11,7 @@ from freehold.configuration.schemas import type_of
 from freehold.values.agent import Argument
 
 if TYPE_CHECKING:
-    from freehold.configuration.schemas import Schema
+    from freehold.configuration.references import Schema
     from freehold.values.agent import Place
 
 # Providers take no other characters, and no longer keys, at the top of a tool's schema.

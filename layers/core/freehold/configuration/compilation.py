@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from freehold.configuration.document import MODEL_APIS, ActionGroup, AgentDocument
+from freehold.configuration.document import ActionGroup, AgentDocument
 from freehold.configuration.functions import function_tools
 from freehold.configuration.group import MOST_TOOLS, Group
+from freehold.configuration.models import model_choice, model_problems
 from freehold.configuration.naming import with_unique_names
 from freehold.configuration.operations import openapi_tools
-from freehold.configuration.paths import at, choices, show
+from freehold.configuration.paths import at, show
 from freehold.configuration.reading import plain_data_problems
+from freehold.configuration.selection import excerpt_text
 from freehold.configuration.unsupported import UNUSED_IN_AGENT, UNUSED_IN_GROUP, refused, refused_in_group
 from freehold.configuration.validation import parse
 from freehold.errors import Denied, Invalid, NotFound, Problem
-from freehold.values.agent import Agent, Inference, Limits, ModelChoice, Tool
+from freehold.values.agent import Agent, Inference, Limits, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
 MOST_PROBLEMS = 50
 MODEL_TIMEOUT = 120
 FAST_SECONDS = 240
-
-_PROFILE = re.compile(
-    r"arn:aws(-[a-z-]+)?:bedrock:[a-z0-9-]+:[0-9]{12}:(application-)?inference-profile/[A-Za-z0-9.:_-]+"
-)
 
 
 @dataclass(frozen=True)
@@ -151,18 +148,27 @@ class _Groups:
         return []
 
     def _operations(self, schema: ApiSchema, group: Group, path: str, index: int) -> list[Tool]:
-        text = schema.payload
+        text = schema.payload or ""
         if schema.s3:
             try:
                 text = self.schemas.read(schema.s3.s3_bucket_name, schema.s3.s3_object_key)
+                if schema.operations:
+                    # What is stored and shown is no larger than what is used.
+                    text = excerpt_text(text, schema.operations, path)
             except Invalid as error:
-                self.problems += [Problem(path, str(problem)) for problem in error.problems]
+                self.problems += [_within(problem, path) for problem in error.problems]
                 return []
             except (NotFound, Denied) as error:
                 self.problems.append(Problem(path, str(error)))
                 return []
-            self.source[index] = {**self.source[index], "apiSchema": {"payload": text}}
-        return openapi_tools(text or "", group, path)
+            asked = {"operations": schema.operations} if schema.operations else {}
+            self.source[index] = {**self.source[index], "apiSchema": {"payload": text} | asked}
+        return openapi_tools(text, schema.operations, group, path)
+
+
+def _within(problem: Problem, path: str) -> Problem:
+    """A schema bucket does not know whose document it is asked for."""
+    return problem if problem.path.startswith(path) else Problem(path, str(problem))
 
 
 def _parts_missing(group: ActionGroup, path: str) -> Iterator[Problem]:
@@ -183,16 +189,7 @@ def _across(
     """What no field shows by itself."""
     if name is not None and agent.agent_name != name:
         yield Problem("agentName", f"is {show(agent.agent_name)}, but the address names {show(name)}")
-    choice = agent.foundation_model
-    entry = known_model(choice.model)
-    if entry is None and choice.api is None and not _PROFILE.fullmatch(choice.model):
-        yield Problem(
-            "foundationModel",
-            f"is {show(choice.model)}, which the catalog does not know; name its API:"
-            f' {{"model": {show(choice.model)}, "api": …}}, one of {choices(MODEL_APIS)}',
-        )
-    elif agent.limits.max_cost_usd is not None and (entry is None or entry.price is None):
-        yield Problem("limits.maxCostUsd", f"cannot be kept: the price of {show(choice.model)} is not known")
+    yield from model_problems(agent, known_model)
     if agent.execution_mode == "fast":
         yield from _too_slow(tools)
 
@@ -213,12 +210,10 @@ def _too_slow(tools: tuple[Tool, ...]) -> Iterator[Problem]:
 def _agent(
     document: AgentDocument, tools: tuple[Tool, ...], known_model: Callable[[str], ModelEntry | None]
 ) -> Agent:
-    model, inference, limits = document.foundation_model, document.inference_configuration, document.limits
-    # An inference profile is a Bedrock resource, so Converse serves it.
-    api = model.api or (None if known_model(model.model) else "converse")
+    inference, limits = document.inference_configuration, document.limits
     return Agent(
         name=document.agent_name,
-        model=ModelChoice(model.model, api),
+        model=model_choice(document.foundation_model, known_model),
         instruction=document.instruction,
         tools=tools,
         description=document.description,
@@ -240,4 +235,5 @@ def _agent(
         idle_session_ttl_seconds=document.idle_session_ttl,
         mode=document.execution_mode,
         tags=document.tags,
+        fallback_models=tuple(model_choice(model, known_model) for model in document.fallback_models),
     )

@@ -117,6 +117,9 @@ class ApiSchema(Part):
     s3: S3Object | None = None
     payload: Annotated[str, Field(min_length=1)] | None = None
     file: str | None = None
+    operations: (
+        Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=128)] | None
+    ) = None
 
     @model_validator(mode="after")
     def _is_one_source(self) -> ApiSchema:
@@ -191,6 +194,9 @@ class FoundationModel(Part):
     api: Literal["converse", "responses", "openai_compatible", "rehearsal"] | None = None
 
 
+Model = Annotated[FoundationModel, BeforeValidator(_model)]
+
+
 class InferenceConfiguration(Part):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -232,7 +238,8 @@ class DataPolicy(Part):
 
 class AgentDocument(Part):
     agent_name: Name
-    foundation_model: Annotated[FoundationModel, BeforeValidator(_model)]
+    foundation_model: Model
+    fallback_models: Annotated[list[Model], Field(max_length=5)] = []
     instruction: Annotated[str, Field(min_length=1, max_length=100_000)]
     description: Annotated[str, Field(max_length=200)] = ""
     tags: Annotated[

@@ -10,6 +10,11 @@ from freehold.errors import Problem
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError
 
+
+class Harmless(Problem):
+    """Something wrong that changes no tool: reading goes on without it."""
+
+
 # A message may quote the whole of what was found.
 LONGEST = 300
 
@@ -25,7 +30,9 @@ def problems_of(error: ValidationError, path: str) -> list[Problem]:
         case "required":
             return [Problem(at(where, str(about["property"])), "is required")]
         case "additionalProperties" | "unevaluatedProperties":
-            return [Problem(at(where, str(name)), "is not allowed here") for name in about["unexpected"]]
+            return [Harmless(at(where, str(name)), "is not allowed here") for name in about["unexpected"]]
+        case "format":
+            return [Harmless(where, f"is {show(error.instance)}; must be of format {about['format']}")]
         case "type":
             return [Problem(where, f"is {show(error.instance)}; must be of type {choices(about['types'])}")]
         case "enum":

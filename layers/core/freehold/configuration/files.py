@@ -28,7 +28,7 @@ def load_file(path: Path) -> dict[str, Any]:
         if isinstance(schema, dict) and "file" in schema:
             where = at("actionGroups", index, "apiSchema")
             try:
-                group["apiSchema"] = {"payload": _schema(cast("dict[str, Any]", schema), path.parent, where)}
+                group["apiSchema"] = _with_text(cast("dict[str, Any]", schema), path.parent, where)
             except Invalid as error:
                 problems += error.problems
     if problems:
@@ -36,13 +36,22 @@ def load_file(path: Path) -> dict[str, Any]:
     return made
 
 
-def _schema(schema: dict[str, Any], folder: Path, where: str) -> str:
-    name = schema["file"]
-    if len(schema) > 1:
-        raise Invalid("has other fields beside file; file stands alone", path=where)
+def _with_text(schema: dict[str, Any], folder: Path, where: str) -> dict[str, Any]:
+    """`schema` with the text of its file or, where operations are chosen, with what they need of it."""
+    name, chosen = schema["file"], schema.get("operations")
+    if schema.keys() - {"file", "operations"}:
+        raise Invalid("has other fields beside file and operations; file stands for the document", path=where)
     if not isinstance(name, str) or not name:
         raise Invalid(f"is {show(name)}; must be the name of a file", path=at(where, "file"))
-    return _text(folder / name, at(where, "file"))
+    text = _text(folder / name, at(where, "file"))
+    if "operations" not in schema:
+        return {"payload": text}
+    names = cast("list[Any]", chosen) if isinstance(chosen, list) else []
+    if names and all(isinstance(one, str) for one in names):
+        from freehold.configuration.selection import excerpt_text
+
+        text = excerpt_text(text, names, where)
+    return {"payload": text, "operations": chosen}
 
 
 def _text(file: Path, where: str) -> str:
@@ -53,5 +62,5 @@ def _text(file: Path, where: str) -> str:
         reason = error.strerror if isinstance(error, OSError) else error
         raise Invalid(f"cannot read {file}: {reason}", path=where) from None
     if len(content) > MAX_BYTES:
-        raise Invalid(f"{file} is larger than {MAX_BYTES:,} bytes (1 MB)", path=where)
+        raise Invalid(f"{file} is larger than {MAX_BYTES:,} bytes (8 MB)", path=where)
     return decode(content, where)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from freehold.configuration.arguments import Arguments, plain_object
-from freehold.configuration.group import shortened
+from freehold.configuration.inlining import MAX_SCHEMAS, Inliner, TooLarge
 from freehold.configuration.naming import plain_name
 from freehold.configuration.paths import at, show
-from freehold.configuration.schemas import Inliner, References, check_schema
+from freehold.configuration.references import References
+from freehold.configuration.schemas import check_schema
 from freehold.configuration.unsupported import refused_options
+from freehold.configuration.wording import shortened
 from freehold.errors import Invalid, Problem
 from freehold.values.agent import Tool
 
 if TYPE_CHECKING:
     from freehold.configuration.document import Function, FunctionSchema, Parameter
     from freehold.configuration.group import Group
-    from freehold.configuration.schemas import Schema
+    from freehold.configuration.references import Schema
 
 
 def function_tools(schema: FunctionSchema, group: Group, path: str) -> list[Tool]:
@@ -70,7 +72,10 @@ def _parameter(parameter: Parameter) -> Schema:
 
 
 def _add_schema(given: Schema, arguments: Arguments, path: str) -> None:
-    schema: Any = Inliner(References(given)).inline(given, path)
+    try:
+        schema: Any = Inliner(References(given)).inline(given, path)
+    except TooLarge:
+        raise Invalid(f"grows to more than {MAX_SCHEMAS:,} schemas; offer a smaller one", path=path) from None
     check_schema(schema, path)
     plain = plain_object(schema)
     if given.get("type", "object") != "object":

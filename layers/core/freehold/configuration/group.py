@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from freehold.errors import Problem
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-LONGEST_DESCRIPTION = 1_000
+    from freehold.errors import Problem
+
+
 MOST_TOOLS = 128
+MOST_NAMED = 5
 
 
 @dataclass
@@ -17,14 +22,12 @@ class Group:
     name: str
     lambda_arn: str
     enabled: bool
-    problems: list[Problem] = field(default_factory=list[Problem])
+    problems: list[Problem] = field(default_factory=list["Problem"])
     warnings: list[str] = field(default_factory=list[str])
 
-
-def shortened(text: str) -> str:
-    """A tool's description: at most 1,000 characters, cut at a word."""
-    if len(text) <= LONGEST_DESCRIPTION:
-        return text
-    head = text[: LONGEST_DESCRIPTION - 1]
-    words = head.rsplit(None, 1)
-    return f"{words[0] if len(words) > 1 else head}…"
+    def warn(self, path: str, sentence: str, found: Sequence[str]) -> None:
+        """One warning for all that `found` names, and none where that is nothing."""
+        if found:
+            more = len(found) - MOST_NAMED
+            names = ", ".join(found[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+            self.warnings.append(f"{path} {sentence}: {names}")

@@ -11,28 +11,40 @@ from typing import TYPE_CHECKING, Any, cast
 
 import jsonschema_rs
 
-from freehold.configuration.faults import problems_of
+from freehold.configuration.faults import Harmless, problems_of
 from freehold.configuration.paths import at, show
 from freehold.configuration.reading import read_text
-from freehold.configuration.schemas import References
-from freehold.errors import Invalid
+from freehold.errors import Invalid, Problem
 
 if TYPE_CHECKING:
-    from freehold.configuration.schemas import Schema
+    from freehold.configuration.references import References, Schema
 
 MOST_PROBLEMS = 20
+MOST_ERRORS = 1_000
 
 
 def read_openapi(text: str, path: str) -> Schema:
-    """The document in `text`, valid and with every `$ref` leading somewhere in it; raises `Invalid`."""
+    """The document in `text`, as far as its version; raises `Invalid`."""
     document = read_text(text, path)
-    version = _version(document, path)
-    errors = islice(_checker(version).iter_errors(document), MOST_PROBLEMS)
-    problems = [problem for error in errors for problem in problems_of(error, path)]
-    problems = problems or list(References(document).problems(path))[:MOST_PROBLEMS]
-    if problems:
-        raise Invalid(problems)
+    _version(document, path)
     return document
+
+
+def faults_in(document: Schema, references: References, path: str) -> tuple[list[Problem], list[Problem]]:
+    """What is wrong with `document`, and what can be passed over, such as fields that no specification has."""
+    faults: list[Problem] = []
+    passed_over: list[Problem] = []
+    for error in islice(_checker(_version(document, path)).iter_errors(document), MOST_ERRORS):
+        problems = problems_of(error, path)
+        if all(isinstance(problem, Harmless) for problem in problems):
+            passed_over += problems
+        else:
+            faults += problems
+        if len(faults) >= MOST_PROBLEMS:
+            return faults, passed_over
+    if len(passed_over) >= MOST_ERRORS:
+        faults.append(Problem(path, f"has more than {MOST_ERRORS:,} fields that OpenAPI does not have"))
+    return faults or list(islice(references.problems(document, path), MOST_PROBLEMS)), passed_over
 
 
 def _version(document: Any, path: str) -> str:

@@ -2,149 +2,216 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
-from freehold.configuration.arguments import Arguments, plain_object
+from freehold.configuration.bodies import NoTool
 from freehold.configuration.document import ToolOptions, field_names
-from freehold.configuration.group import MOST_TOOLS, shortened
+from freehold.configuration.group import MOST_NAMED, MOST_TOOLS
+from freehold.configuration.inlining import MAX_LEVELS, Inliner, TooLarge
 from freehold.configuration.naming import plain_name
-from freehold.configuration.openapi import read_openapi
-from freehold.configuration.paths import at, choices, close_to, show
-from freehold.configuration.schemas import Inliner, References, check_schema
+from freehold.configuration.openapi import MOST_PROBLEMS, faults_in, read_openapi
+from freehold.configuration.parameters import OperationArguments
+from freehold.configuration.paths import at, close_to
+from freehold.configuration.references import References
+from freehold.configuration.selection import (
+    Operation,
+    api_key_parameters,
+    chosen,
+    examples_of,
+    excerpt,
+    operations_of,
+)
 from freehold.configuration.unsupported import refused_options
 from freehold.configuration.validation import parse
+from freehold.configuration.wording import for_tool
 from freehold.errors import Invalid, Problem
 from freehold.values.agent import Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from freehold.configuration.group import Group
-    from freehold.configuration.schemas import Schema
+    from freehold.configuration.references import Schema
+    from freehold.values.agent import Argument
 
-PLACES = ("path", "query", "header", "cookie")
-METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
-
-_FORM = "application/x-www-form-urlencoded"
-# OpenAPI itself says that header parameters of these names are ignored.
-_NOT_ARGUMENTS = {"accept", "content-type", "authorization"}
+# About 5,000 tokens; docs/openapi.md says how many operations of real documents take more.
+LONGEST_SCHEMA = 20_000
+MOST_SCHEMAS = 500
+# What is longer is cut to the most levels of values that fit, at least one.
+MOST_CUT_LEVELS = 6
 
 
 class _Extensions(ToolOptions):
     model_config = ConfigDict(alias_generator=lambda name: f"x-{to_camel(name)}")
 
 
-def openapi_tools(text: str, group: Group, path: str) -> list[Tool]:
-    """A tool for each operation of the document in `text`; what is wrong goes to `group.problems`."""
+def openapi_tools(text: str, wanted: Sequence[str] | None, group: Group, path: str) -> list[Tool]:
+    """A tool for each operation of the document in `text`, or for each of those that `wanted` names.
+
+    What is wrong goes to `group.problems`.
+    """
     try:
         document = read_openapi(text, path)
+        references = References(document)
+        operations = _selected(document, references, wanted, path)
     except Invalid as error:
         group.problems += error.problems
         return []
-    tools: list[Tool] = []
-    seen: dict[str, str] = {}
-    operations = list(_operations(document, at(path, "paths"), group.problems))
-    if len(operations) > MOST_TOOLS:
-        message = f"has {len(operations)} operations; at most {MOST_TOOLS} tools are allowed in one agent"
-        group.problems.append(Problem(at(path, "paths"), message))
+    faults, passed_over = faults_in(excerpt(document, operations), references, path)
+    if faults:
+        group.problems += faults
         return []
-    for operation in operations:
-        operation_id = operation.node.get("operationId")
-        if operation_id in seen:
-            message = f"is {show(operation_id)}, as at {seen[operation_id]}; it must be unique"
-            group.problems.append(Problem(at(operation.path, "operationId"), message))
-            continue
-        if operation_id:
-            seen[operation_id] = operation.path
-        try:
-            tools += _tool(operation, group)
-        except Invalid as error:
-            group.problems += error.problems
-    if not tools and not group.problems:
-        group.problems.append(Problem(at(path, "paths"), "has no operations, so there is nothing to call"))
-    return tools
+    group.warn(path, "is no valid OpenAPI, in what makes no difference to a tool", [*map(str, passed_over)])
+    return _Tools(document, references, group, path).made_of(operations)
+
+
+def _selected(
+    document: Schema, references: References, wanted: Sequence[str] | None, path: str
+) -> list[Operation]:
+    found = list(operations_of(document, references, path))
+    operations = [one for one in found if isinstance(one, Operation)]
+    if wanted is not None:
+        operations, where = chosen(operations, wanted, path), at(path, "operations")
+    elif problems := [one for one in found if isinstance(one, Problem)]:
+        raise Invalid(problems[:MOST_PROBLEMS])
+    else:
+        where = at(path, "paths")
+    if not operations:
+        raise Invalid("has no operations, so there is nothing to call", path=where)
+    if len(operations) > MOST_TOOLS:
+        examples = examples_of({one.name for one in operations})
+        message = (
+            f"{'names' if wanted else 'has'} {len(operations):,} operations; at most {MOST_TOOLS} tools are allowed"
+            ' in one agent. Choose by operations beside the document: a list of operationIds or "GET /path",'
+            f" with * at the end for all that begin so. There are {examples}"
+        )
+        raise Invalid(message, path=where)
+    return operations
 
 
 @dataclass
-class _Operation:
-    node: Schema
-    method: str
-    url: str
-    path: str
-    parameters: list[tuple[Any, str]]
+class _Tools:
+    """Makes the tools of one document, and remembers what it had to leave out of them."""
+
+    document: Schema
     references: References
-    version_30: bool
+    group: Group
+    path: str
 
+    def __post_init__(self) -> None:
+        self.version_30 = self.document["openapi"].startswith("3.0")
+        schemes = api_key_parameters(self.document).values()
+        self.keys = {(scheme["in"], scheme["name"].lower()) for scheme in schemes}
+        self.ids: set[str] = set()
+        self.left_out: list[str] = []
+        self.cut: list[str] = []
+        self.unread: list[str] = []
+        self.repeated: list[str] = []
+        self.mended: list[str] = []
 
-def _operations(document: Schema, path: str, problems: list[Problem]) -> Iterator[_Operation]:
-    references = References(document)
-    version_30 = document["openapi"].startswith("3.0")
-    for url, node in cast("Schema", document.get("paths", {})).items():
-        if url.startswith("x-"):
-            continue
-        try:
-            item, where = references.follow(node, at(path, url))
-        except Invalid as error:
-            problems += error.problems
-            continue
-        if not isinstance(item, dict):
-            problems.append(Problem(where, "refers to no path item"))
-            continue
-        shared = _listed(cast("Schema", item), where)
-        for method, operation in cast("Schema", item).items():
-            if method in METHODS and isinstance(operation, dict):
-                own, here = cast("Schema", operation), at(where, method)
-                parameters = [*shared, *_listed(own, here)]
-                yield _Operation(own, method, url, here, parameters, references, version_30)
-
-
-def _listed(node: Schema, path: str) -> list[tuple[Any, str]]:
-    parameters: list[Any] = node.get("parameters", [])
-    return [(one, at(path, "parameters", index)) for index, one in enumerate(parameters)]
-
-
-def _tool(operation: _Operation, group: Group) -> list[Tool]:
-    options = _options(operation, group)
-    arguments = Arguments()
-    inliner = Inliner(operation.references, operation.version_30)
-    _add_parameters(operation, arguments, inliner)
-    content_type = _add_body(operation, arguments, inliner)
-    schema, places = arguments.done()
-    if options is None:
-        return []
-    given_name = plain_name(operation.node.get("operationId", ""))
-    repeatable = operation.method in ("get", "head")
-    return [
-        Tool(
-            name=given_name or plain_name(f"{operation.method} {operation.url}"),
-            description=_description(operation),
-            input_schema=schema,
-            action_group=group.name,
-            arguments=places,
-            lambda_arn=group.lambda_arn,
-            idempotent=repeatable if options.idempotent is None else options.idempotent,
-            enabled=group.enabled,
-            api_path=operation.url,
-            http_method=operation.method.upper(),
-            body_content_type=content_type,
-            timeout_seconds=options.timeout_seconds,
-            max_attempts=options.max_attempts,
+    def made_of(self, operations: Sequence[Operation]) -> list[Tool]:
+        tools: list[Tool] = []
+        before = len(self.group.problems)
+        for operation in operations:
+            try:
+                tools += self._tool(operation)
+            except NoTool as reason:
+                if operation.named:
+                    self.group.problems.append(Problem(operation.path, f"can be no tool: {reason}"))
+                self.left_out.append(f"{operation.name} ({reason})")
+            except Invalid as error:
+                self.group.problems += error.problems
+        warn = self.group.warn
+        warn(self.path, "has operations that can be no tools", self.left_out)
+        warn(self.path, f"has schemas of over {LONGEST_SCHEMA:,} characters, cut inside", self.cut)
+        warn(
+            self.path,
+            "has patterns that are not checked, for they are too long or cannot be read",
+            self.unread,
         )
-    ]
+        warn(self.path, "uses an operationId twice; the second is named by its path", self.repeated)
+        warn(self.path, "declares path parameters other than those in the path", self.mended)
+        if not tools and len(self.group.problems) == before:
+            message = f"has no operation that can be a tool: {'; '.join(self.left_out[:MOST_NAMED])}"
+            self.group.problems.append(Problem(at(self.path, "paths"), message))
+        return tools
+
+    def _tool(self, operation: Operation) -> list[Tool]:
+        options = _options(operation, self.group)
+        schema, places, media_type = self._largest(operation)
+        if options is None:
+            return []
+        repeatable = operation.method in ("get", "head")
+        return [
+            Tool(
+                name=self._name(operation),
+                description=_description(operation),
+                input_schema=schema,
+                action_group=self.group.name,
+                arguments=places,
+                lambda_arn=self.group.lambda_arn,
+                idempotent=repeatable if options.idempotent is None else options.idempotent,
+                enabled=self.group.enabled,
+                api_path=operation.url,
+                http_method=operation.method.upper(),
+                body_content_type=media_type,
+                timeout_seconds=options.timeout_seconds,
+                max_attempts=options.max_attempts,
+            )
+        ]
+
+    def _name(self, operation: Operation) -> str:
+        given = plain_name(operation.operation_id)
+        if given and operation.operation_id in self.ids:
+            self.repeated.append(f"{operation.operation_id} ({operation.route})")
+            given = ""
+        self.ids.add(operation.operation_id)
+        return given or plain_name(f"{operation.method} {operation.url}")
+
+    def _largest(self, operation: Operation) -> tuple[Schema, tuple[Argument, ...], str | None]:
+        """The arguments with all their levels or, where that is too much, with as many as fit."""
+        asked, inliner = self._asked(operation, MAX_LEVELS)
+        if asked is None:
+            self.cut.append(operation.name)
+            fewest, most = 1, MOST_CUT_LEVELS
+            while fewest < most:
+                middle = (fewest + most + 1) // 2
+                fits = self._asked(operation, middle)[0] is not None
+                fewest, most = (middle, most) if fits else (fewest, middle - 1)
+            asked, inliner = self._asked(operation, fewest, longest=None)
+        if asked is None:
+            self.cut.remove(operation.name)
+            raise NoTool("it takes more than a model could fill in")
+        self.unread += inliner.unread_patterns
+        self.mended += [f"{name} ({operation.route})" for name in asked.mended]
+        return *asked.arguments.done(), asked.media_type
+
+    def _asked(
+        self, operation: Operation, deepest: int, *, longest: int | None = LONGEST_SCHEMA
+    ) -> tuple[OperationArguments | None, Inliner]:
+        inliner = Inliner(self.references, self.version_30, deepest, most=MOST_SCHEMAS, terse=True)
+        try:
+            asked = OperationArguments(operation, inliner, self.keys)
+        except TooLarge:
+            return None, inliner
+        schema, _ = asked.arguments.done()
+        is_too_long = longest is not None and len(json.dumps(schema, ensure_ascii=False)) > longest
+        return None if is_too_long else asked, inliner
 
 
-def _options(operation: _Operation, group: Group) -> ToolOptions | None:
+def _options(operation: Operation, group: Group) -> ToolOptions | None:
     """What the operation's `x-…` extensions say; None where they are wrong or not supported."""
     known = field_names(_Extensions)
     given: Schema = {}
     for key, value in operation.node.items():
         if key in known:
             given[key] = value
-        elif key.startswith("x-") and (close := close_to(key, known)):
+        elif key.startswith("x-") and (close := close_to(key, known, alike=0.85)):
             group.warnings.append(f"{at(operation.path, key)} has no effect; did you mean {close}?")
     before = len(group.problems)
     options = parse(_Extensions, given, operation.path, group.problems)
@@ -153,87 +220,7 @@ def _options(operation: _Operation, group: Group) -> ToolOptions | None:
     return options if len(group.problems) == before else None
 
 
-def _add_parameters(operation: _Operation, arguments: Arguments, inliner: Inliner) -> None:
-    # An operation's own parameter replaces the path's of the same name and place.
-    chosen: dict[tuple[str, str], tuple[Schema, str]] = {}
-    for node, path in operation.parameters:
-        parameter, where = operation.references.follow(node, path)
-        given = cast("Schema", parameter) if isinstance(parameter, dict) else {}
-        name, place = given.get("name"), given.get("in")
-        if not isinstance(name, str) or place not in PLACES:
-            raise Invalid("refers to no parameter", path=where)
-        chosen[name, place] = given, where
-    _check_template(operation, {name for name, place in chosen if place == "path"})
-    for (name, place), (parameter, where) in chosen.items():
-        if place == "header" and name.lower() in _NOT_ARGUMENTS:
-            continue
-        schema = _checked(inliner, *_parameter_schema(parameter, where))
-        if isinstance(schema, dict) and isinstance(parameter.get("description"), str):
-            schema = {**cast("Schema", schema), "description": parameter["description"]}
-        if isinstance(schema, dict) and isinstance(shown := parameter.get("example"), str | int | float):
-            schema = {"examples": [shown], **cast("Schema", schema)}
-        required = parameter.get("required") is True or place == "path"
-        arguments.add(name, schema, cast("Any", place), required=required)
-
-
-def _checked(inliner: Inliner, schema: Any, path: str) -> Any:
-    made = inliner.inline(schema, path)
-    check_schema(made, path)
-    return made
-
-
-def _parameter_schema(parameter: Schema, path: str) -> tuple[Any, str]:
-    for kind, media in parameter.get("content", {}).items():
-        return media.get("schema", {}), at(path, "content", kind, "schema")
-    return parameter.get("schema", {}), at(path, "schema")
-
-
-def _check_template(operation: _Operation, declared: set[str]) -> None:
-    named = {part.partition("}")[0] for part in operation.url.split("{")[1:]}
-    for name in sorted(named - declared):
-        raise Invalid(
-            f"has no parameter {show(name)} with in: path, which {operation.url} names", path=operation.path
-        )
-    for name in sorted(declared - named):
-        raise Invalid(
-            f"has the path parameter {show(name)}, which {operation.url} lacks", path=operation.path
-        )
-
-
-def _add_body(operation: _Operation, arguments: Arguments, inliner: Inliner) -> str | None:
-    if "requestBody" not in operation.node:
-        return None
-    body, path = operation.references.follow(operation.node["requestBody"], at(operation.path, "requestBody"))
-    if not isinstance(body, dict) or not isinstance(cast("Schema", body).get("content"), dict):
-        raise Invalid("refers to no request body", path=path)
-    content: dict[str, Schema] = cast("Schema", body)["content"]
-    kind = _content_type(content)
-    if kind is None:
-        found = choices(content) if content else "nothing"
-        raise Invalid(f"offers {found}; must offer application/json or {_FORM}", path=at(path, "content"))
-    where = at(path, "content", kind, "schema")
-    schema = _checked(inliner, content[kind].get("schema", {}), where)
-    bare = _bare(kind)
-    if bare == _FORM and not (plain_object(schema) or ({},))[0]:
-        raise Invalid("must be an object with properties, as forms are", path=where)
-    arguments.add_body(schema, required=cast("Schema", body).get("required") is True)
-    # Tools look the body up by its bare type, without a charset.
-    return bare
-
-
-def _bare(kind: str) -> str:
-    return kind.partition(";")[0].strip().lower()
-
-
-def _content_type(content: dict[str, Schema]) -> str | None:
-    plain = {kind: _bare(kind) for kind in content}
-    for kind, bare in plain.items():
-        if bare == "application/json" or (bare.startswith("application/") and bare.endswith("+json")):
-            return kind
-    return next((kind for kind, bare in plain.items() if bare == _FORM), None)
-
-
-def _description(operation: _Operation) -> str:
+def _description(operation: Operation) -> str:
     summary, more = (str(operation.node.get(word) or "").strip() for word in ("summary", "description"))
     text = more if more.startswith(summary) else f"{summary}\n{more}".strip()
-    return shortened(text or f"{operation.method.upper()} {operation.url}")
+    return for_tool(text) or for_tool(operation.route)

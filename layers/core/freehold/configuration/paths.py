@@ -42,8 +42,8 @@ def choices(allowed: Iterable[object]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def close_to(name: str, known: Sequence[str]) -> str | None:
+def close_to(name: str, known: Sequence[str], *, alike: float = 0.7) -> str | None:
     """The known name that was probably meant, if any is near. Upper and lower case count as the same."""
     lowered = {one.lower(): one for one in known}
-    found = get_close_matches(name.lower(), lowered, n=1, cutoff=0.7)
+    found = get_close_matches(name.lower(), lowered, n=1, cutoff=alike)
     return lowered[found[0]] if found else None

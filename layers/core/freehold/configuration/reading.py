@@ -10,15 +10,21 @@ from typing import Any, NoReturn, cast
 from freehold.configuration.paths import at, show
 from freehold.errors import Invalid, Problem
 
-MAX_BYTES = 1_048_576
+# docs/openapi.md says what the limits come from.
+MAX_BYTES = 8 * 1_048_576
+MAX_NODES = 400_000
 MAX_DEPTH = 100
+
+# Where a node stands: the trail of what holds it, and its key or index there.
+Trail = tuple[Any, "str | int"] | None
 
 
 def read_text(text: str, path: str = "") -> Any:
-    """Parse JSON or YAML of at most 1 MB into plain data; raises `Invalid` with `path` and line."""
-    size = len(text.encode("utf-8", "surrogatepass"))
+    """Parse JSON or YAML of at most 8 MB into plain data; raises `Invalid` with `path` and line."""
+    # A character is at least a byte, so that what is far too long is not encoded to learn that.
+    size = len(text) if len(text) > MAX_BYTES else len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
-        raise Invalid(f"has {size:,} bytes; at most {MAX_BYTES:,} (1 MB) are allowed", path=path)
+        raise Invalid(f"has {size:,} bytes; at most {MAX_BYTES:,} (8 MB) are allowed", path=path)
     text = text.removeprefix("\ufeff")
     if not text.strip():
         raise Invalid("is empty; expected a JSON or YAML document", path=path)
@@ -38,27 +44,41 @@ def decode(content: bytes, path: str = "") -> str:
 
 
 def plain_data_problems(value: object, path: str = "") -> list[Problem]:
-    """What JSON or a store could not carry: odd types and keys, NaN, broken Unicode, more than 100 levels."""
+    """What JSON or a store could not carry: odd types and keys, NaN, broken Unicode, too many values or levels."""
     problems: list[Problem] = []
-    stack: list[tuple[object, str, int]] = [(value, path, 0)]
+    stack: list[tuple[object, Trail, int]] = [(value, None, 0)]
+    nodes = 0
     while stack and len(problems) < 20:
-        node, here, depth = stack.pop()
+        node, trail, depth = stack.pop()
         if depth >= MAX_DEPTH and isinstance(node, dict | list):
             return [*problems, Problem(path, f"is nested more than {MAX_DEPTH} levels deep")]
+        if isinstance(node, dict | list):
+            nodes += len(cast("list[object]", node))
+            if nodes > MAX_NODES:
+                return [*problems, Problem(path, f"holds more than {MAX_NODES:,} values")]
         if isinstance(node, dict):
             for key, item in cast("dict[object, object]", node).items():
                 fault = None if isinstance(key, str) else f"has the key {show(key)}; keys must be text"
                 fault = fault or _fault(key)
                 if fault:
-                    problems.append(Problem(here, fault))
+                    problems.append(Problem(_path(path, trail), fault))
                 else:
-                    stack.append((item, at(here, str(key)), depth + 1))
+                    stack.append((item, (trail, str(key)), depth + 1))
         elif isinstance(node, list):
-            items = cast("list[object]", node)
-            stack += [(item, at(here, index), depth + 1) for index, item in enumerate(items)]
+            items = enumerate(cast("list[object]", node))
+            stack += [(item, (trail, index), depth + 1) for index, item in items]
         elif fault := _fault(node):
-            problems.append(Problem(here, fault))
+            problems.append(Problem(_path(path, trail), fault))
     return problems
+
+
+def _path(path: str, trail: Trail) -> str:
+    # Written out for what is at fault only: most nodes are not.
+    steps: list[str | int] = []
+    while trail:
+        trail, step = trail
+        steps.append(step)
+    return at(path, *reversed(steps))
 
 
 def _fault(value: object) -> str | None:
@@ -106,4 +126,4 @@ def _read_yaml(text: str, path: str) -> object:
     # Only YAML pays for the YAML library.
     from .yaml_reading import read_yaml
 
-    return read_yaml(text, path, max_depth=MAX_DEPTH)
+    return read_yaml(text, path, max_depth=MAX_DEPTH, max_nodes=MAX_NODES)

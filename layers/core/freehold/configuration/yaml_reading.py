@@ -14,8 +14,6 @@ import yaml
 from freehold.configuration.paths import show
 from freehold.errors import Invalid
 
-MAX_NODES = 200_000
-
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _PREFIXED = re.compile(r"0x[0-9a-fA-F]+|0o[0-7]+")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -28,9 +26,9 @@ _WORDS = {
 _TEXT_TAG = "tag:yaml.org,2002:str"
 
 
-def read_yaml(text: str, path: str, *, max_depth: int) -> object:
+def read_yaml(text: str, path: str, *, max_depth: int, max_nodes: int) -> object:
     """The one document in `text`; raises `Invalid` with the line of what is wrong."""
-    builder = _Builder(path, max_depth)
+    builder = _Builder(path, max_depth, max_nodes)
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             builder.take(event)
@@ -57,6 +55,7 @@ class _Open:
 class _Builder:
     path: str
     max_depth: int
+    max_nodes: int
     root: Any = None
     documents: int = 0
     open: list[_Open] = field(default_factory=list[_Open])
@@ -105,8 +104,10 @@ class _Builder:
             return
         holder = self.open[-1]
         holder.nodes += nodes
-        if holder.nodes > MAX_NODES:
-            self._refuse(event, f"grows to more than {MAX_NODES:,} values when its aliases are filled in")
+        if holder.nodes > self.max_nodes:
+            self._refuse(
+                event, f"grows to more than {self.max_nodes:,} values when its aliases are filled in"
+            )
         if isinstance(holder.value, list):
             holder.value.append(value)
         elif holder.key is None:

@@ -20,7 +20,8 @@ def apply(caller: Caller, name: str, body: str | None) -> Json:
     compiled = compile_agent(document, name=name, schemas=wiring.schemas(), known_model=wiring.catalog().find)
     if sent_bytes(compiled.source) > PAGE_BYTES:
         raise Invalid(
-            f"the agent with its schemas is larger than an answer may be ({PAGE_BYTES:,} bytes as JSON)"
+            f"the agent with its schemas is larger than an answer may be ({PAGE_BYTES:,} bytes as JSON);"
+            " choose `operations` of its documents"
         )
     draft = wiring.agents().apply(
         caller.tenant, compiled.agent, compiled.source, compiled.warnings, now=wiring.now()

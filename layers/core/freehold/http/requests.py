@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from ..adapters.api_keys import SCOPES
 from ..errors import Invalid, Problem
+from .images import MOST_IMAGES
 
 MAX_INPUT = 200_000
 # Classic's own pattern. It holds no "/", which API Gateway could not pass on inside a path.
@@ -35,10 +36,17 @@ def _not_yet(given: object) -> None:
     raise PydanticCustomError("not_yet", "is not supported in this version")
 
 
+class ImageBody(Body):
+    """A PNG, JPEG, GIF or WebP image as base64."""
+
+    data: Annotated[str, Field(min_length=1)]
+
+
 class RunBody(Body):
     """`POST /agents/{name}/runs`."""
 
     input: Annotated[str, Field(min_length=1, max_length=MAX_INPUT)]
+    images: Annotated[list[ImageBody], Field(max_length=MOST_IMAGES)] = Field(default_factory=list)
     sessionId: SessionId | None = None  # noqa: N815
     memoryId: Annotated[None, BeforeValidator(_not_yet)] = None  # noqa: N815
     alias: AliasName | None = None

@@ -9,11 +9,11 @@ from ulid import ULID
 
 from .. import wiring
 from ..adapters.lists import PAGE_BYTES, sent_bytes
-from ..beginning import BeginCollaborators, Request, begin_run, start_run
+from ..beginning import BeginCollaborators, PinnedAgent, Request, begin_run, start_run
 from ..ending import cancel_run
 from ..errors import NotFound
-from ..values.run import Run, RunKey
-from . import requests, shapes
+from ..values.run import Run, RunKey, Session
+from . import images, requests, shapes
 from .caller import Caller
 from .shapes import Json
 
@@ -32,6 +32,7 @@ def start(caller: Caller, agent: str, body: str | None, idempotency_key: str | N
         session_id=asked.sessionId or uuid.uuid4().hex,
         session_named=asked.sessionId is not None,
         input=asked.input,
+        images=images.read([image.data for image in asked.images]),
         principal=caller.principal,
         trigger="http",
         alias=asked.alias,
@@ -40,7 +41,7 @@ def start(caller: Caller, agent: str, body: str | None, idempotency_key: str | N
         when_busy=asked.whenBusy,
         idempotency_key=requests.idempotency_key(idempotency_key),
     )
-    run = begin_run(request, _beginning(caller.tenant))
+    run = begin_run(request, _beginning(caller.tenant, with_images=bool(request.images)))
     run = start_run(run, wiring.sessions(), wiring.executions(), now=wiring.now())
     run = _wait(run, asked.waitSeconds)
     if run.ended:
@@ -48,10 +49,16 @@ def start(caller: Caller, agent: str, body: str | None, idempotency_key: str | N
     return {"runId": run.key.run_id, "sessionId": run.session_id, "status": run.status}, 202
 
 
-def _beginning(tenant: str) -> BeginCollaborators:
+def _beginning(tenant: str, *, with_images: bool) -> BeginCollaborators:
+    def pin(name: str, alias: str | None, session: Session | None) -> PinnedAgent:
+        pinned = wiring.agents().pin(tenant, name, alias, session)
+        if with_images:
+            images.check_model(pinned.agent)
+        return pinned
+
     return BeginCollaborators(
         sessions=wiring.sessions(),
-        pin=lambda name, alias, session: wiring.agents().pin(tenant, name, alias, session),
+        pin=pin,
         now=wiring.now,
         new_conversation=lambda: str(ULID()),
         wait=wiring.wait,

@@ -57,7 +57,9 @@ def item_shape(key: RunKey, record: Record) -> Json | None:
     of_run = {"runId": key.run_id, "turn": key.turn}
     match record:
         case Run():
-            told = {"text": record.input, "principal": _principal(record.principal)}
+            told: Json = {"text": record.input, "principal": _principal(record.principal)}
+            if record.images:
+                told["images"] = [image.format for image in record.images]
             return {"kind": "user", **of_run, "at": iso(record.created_at), **told}
         case Lap():
             return {"kind": "lap", **of_run, **_lap(record)}
@@ -83,7 +85,11 @@ def _lap(lap: Lap) -> Json:
         | ({"refused": call.refused} if call.refused is not None else {})
         for i, call in enumerate(lap.calls)
     ]
+    fallback = (
+        {"fallback": {"after": lap.fallback.after, "error": lap.fallback.error}} if lap.fallback else {}
+    )
     return {
+        **fallback,
         "at": iso(lap.at),
         "lap": lap.lap,
         "model": lap.model,

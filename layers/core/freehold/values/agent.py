@@ -92,6 +92,12 @@ class Agent:
     idle_session_ttl_seconds: int = 86_400
     mode: Literal["durable", "fast"] = "durable"
     tags: dict[str, str] = field(default_factory=dict[str, str])
+    fallback_models: tuple[ModelChoice, ...] = ()
+
+    @property
+    def models(self) -> tuple[ModelChoice, ...]:
+        """The models in the order in which they are asked."""
+        return (self.model, *self.fallback_models)
 
     def tool(self, name: str) -> Tool | None:
         """The tool of that name, also where its action group is disabled."""

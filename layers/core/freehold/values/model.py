@@ -9,6 +9,11 @@ from typing import Any, Literal
 from .agent import Inference
 
 Stop = Literal["end", "tools", "length", "filtered"]
+Host = Literal["bedrock-runtime", "bedrock-mantle"]
+Where = Literal["region", "geography", "global"]
+Sampling = Literal["any", "one", "none"]
+Effort = Literal["reasoning_effort", "anthropic", "nova"]
+ImageFormat = Literal["png", "jpeg", "gif", "webp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,23 @@ class ToolOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture in a user's message. `data` is base64; a stored one has its `reference` instead until it is sent."""
+
+    format: ImageFormat
+    data: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class UserMessage:
     text: str
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AssistantMessage:
-    """One reply of the model. `reasoning` is the provider's own payload, replayed unread to the same provider."""
+    """One reply of the model. `reasoning` is an adapter's own payload, replayed only to the model it came from."""
 
     text: str
     calls: tuple[ToolUse, ...] = ()
@@ -96,7 +111,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """What the model answered. `model` is the id that served it."""
+    """What the model answered. `model` is the id that served it; `reasoning` is for the same adapter alone."""
 
     text: str
     calls: tuple[ToolUse, ...]
@@ -125,10 +140,26 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """One row of the catalog. A price of None means unknown, never free."""
+    """One row of the catalog. A price of None means unknown, never free.
+
+    `host` is the Bedrock endpoint that serves it. `inference` says where a request is answered: in the `region` it
+    is sent to, in its `geography`, or anywhere (`global`). `effort` names the provider's way to say how much
+    to think; None where the model cannot be told. `sampling`: which of temperature and topP it takes at once.
+    """
 
     id: str
     api: str
     window: int | None = None
     price: Price | None = None
     aliases: tuple[str, ...] = ()
+    host: Host = "bedrock-runtime"
+    regions: tuple[str, ...] = ()
+    inference: Where | None = None
+    images: bool = True
+    sampling: Sampling = "any"
+    effort: Effort | None = None
+
+    @property
+    def maker(self) -> str:
+        """Whose reasoning this model can be given back: that of the same model over the same API."""
+        return f"{self.api}:{self.id}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from .model import Usage
+from .model import Image, Usage
 
 Status = Literal["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "STOPPED"]
 CallOutcome = Literal["success", "error", "unknown", "cancelled"]
@@ -84,7 +84,8 @@ class Run:
     """One turn of a conversation. Times are epoch milliseconds.
 
     `execution` counts the executions that were started for it; a step of an older one writes nothing. `rev` rises
-    with every write to the item. `deadline_at` is set when the run becomes RUNNING.
+    with every write to the item. `deadline_at` is set when the run becomes RUNNING. `model_words` are what the
+    provider said when the model last failed: the run's error quotes them.
     """
 
     tenant: str
@@ -117,6 +118,8 @@ class Run:
     undelivered: bool = False
     lost_starts: int = 0
     lost_after: str = ""
+    images: tuple[Image, ...] = ()
+    model_words: str = ""
 
     @property
     def key(self) -> RunKey:
@@ -137,8 +140,19 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Fallback:
+    """Why another model than the agent's first answered: the `error` (a class name) that the model `after` met."""
+
+    after: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lap:
-    """One reply of the model. `id` names the invocation that wrote it; the attributes are as of this lap."""
+    """One reply of the model. `id` names the invocation that wrote it; the attributes are as of this lap.
+
+    `reasoning_by` is the `ModelEntry.maker` that can read `reasoning`.
+    """
 
     lap: int
     id: str
@@ -154,6 +168,8 @@ class Lap:
     reasoning: str | None = None
     session_attributes: dict[str, str] = field(default_factory=dict[str, str])
     prompt_session_attributes: dict[str, str] = field(default_factory=dict[str, str])
+    reasoning_by: str | None = None
+    fallback: Fallback | None = None
 
     @property
     def open_calls(self) -> tuple[int, ...]:

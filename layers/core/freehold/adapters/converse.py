@@ -1,0 +1,144 @@
+"""Models on Bedrock through Converse: Claude, Nova, gpt-oss and whatever else an inference profile names."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    LoginError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+
+from ..errors import ContextTooLong, ModelRejected, ModelThrottled, ModelUnavailable
+from ..values.model import AssistantMessage, Message, ModelEntry, ModelReply, ModelRequest
+from .converse_reply import read_reply
+from .converse_request import converse_request
+
+if TYPE_CHECKING:
+    from types_boto3_bedrock_runtime import BedrockRuntimeClient
+
+# Both come with other statuses than 429, too.
+THROTTLED = ("ThrottlingException", "ServiceQuotaExceededException")
+# What the service says about these may quote the request, and with it the session token.
+UNSIGNED = re.compile("Token|Signature|UnrecognizedClient|RequestExpired")
+NO_CREDENTIALS = (
+    LoginError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+TOO_LONG = re.compile(
+    r"(input|prompt|conversation|request) (body )?(is )?too (long|large)|context[ _](limit|window|length)"
+    r"|too many (total text bytes|input tokens)|input tokens? (count )?.{0,20}exceed|reduce the length",
+    re.IGNORECASE,
+)
+ABOUT_REASONING = re.compile(
+    r"signature|thinking`? block|redacted_thinking|reasoning ?content", re.IGNORECASE
+)
+HINTS = {
+    "AccessDeniedException": "the function's role needs bedrock:InvokeModel for it, and the account access to the"
+    " model in this Region; what was granted just now may take 15 minutes",
+    "ResourceNotFoundException": "it may have reached its end of life, or not be offered in this Region",
+}
+SHOWN = 500
+
+
+class Converse:
+    """`Model`. `client_for` gives a client that makes one attempt, and whose reads wait for so many seconds."""
+
+    def __init__(self, client_for: Callable[[int], BedrockRuntimeClient], entry: ModelEntry) -> None:
+        self._client_for, self._entry = client_for, entry
+
+    def reply(self, request: ModelRequest) -> ModelReply:
+        began = time.monotonic()
+        try:
+            try:
+                return self._ask(request, request.timeout_seconds)
+            except ClientError as error:
+                bare = _without_reasoning(request)
+                if bare == request or not _is_about_reasoning(error):
+                    raise
+                # Signatures go stale where a turn was cut from the history, and would end the session for good.
+                return self._ask(bare, request.timeout_seconds - (time.monotonic() - began))
+        except ClientError as error:
+            raise _named(error, request.model) from error
+        except BotoCoreError as error:
+            # Its words may hold an endpoint's address, which is a secret where a relay stands behind it.
+            raise _unsent(error, request) from None
+
+    def _ask(self, request: ModelRequest, seconds: float) -> ModelReply:
+        client = self._client_for(max(1, int(seconds)))
+        parameters = converse_request(request, self._entry)
+        try:
+            answer = cast("dict[str, Any]", client.converse(**parameters))
+            return read_reply(answer, request.model)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            # botocore takes the body's JSON for what the service model says it is.
+            raise ModelUnavailable(
+                f"{request.model} answered with something that is no reply ({type(error).__name__})"
+            ) from error
+
+
+def _without_reasoning(request: ModelRequest) -> ModelRequest:
+    def bare(message: Message) -> Message:
+        return replace(message, reasoning=None) if isinstance(message, AssistantMessage) else message
+
+    return replace(request, messages=tuple(bare(message) for message in request.messages))
+
+
+def _code_and_message(error: ClientError) -> tuple[str, str]:
+    details = error.response.get("Error", {})
+    return details.get("Code", ""), " ".join(details.get("Message", "").split())[:SHOWN]
+
+
+def _is_about_reasoning(error: ClientError) -> bool:
+    code, message = _code_and_message(error)
+    return code == "ValidationException" and ABOUT_REASONING.search(message) is not None
+
+
+def _named(error: ClientError, model: str) -> Exception:
+    code, message = _code_and_message(error)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if UNSIGNED.search(code):
+        return ModelRejected(f"Bedrock does not accept the AWS credentials ({code}): sign in again")
+    told = f"Bedrock answered {code} for {model}{f' ({HINTS[code]})' if code in HINTS else ''}"
+    if code in THROTTLED or status == 429:
+        return ModelThrottled(told, words=message)
+    if status in (408, 424) or status >= 500:
+        return ModelUnavailable(told, words=message)
+    if status == 413 or (code == "ValidationException" and TOO_LONG.search(message)):
+        return ContextTooLong(told, words=message)
+    return ModelRejected(told, words=message)
+
+
+def _unsent(error: BotoCoreError, request: ModelRequest) -> Exception:
+    if isinstance(error, NO_CREDENTIALS):
+        return ModelRejected(
+            f"there are no AWS credentials to ask {request.model} with ({type(error).__name__})"
+        )
+    if isinstance(error, NoRegionError):
+        return ModelRejected(f"no Region is set to ask {request.model} in")
+    if isinstance(error, ParamValidationError):
+        # The rest of its words are the conversation itself.
+        where = str(error).split(", value:")[0].split(":", 1)[-1]
+        return ModelRejected(f"the request does not fit Converse: {' '.join(where.split())[:SHOWN]}")
+    return ModelUnavailable(
+        f"no answer from Bedrock for {request.model} within {request.timeout_seconds:g} s"
+        f" ({type(error).__name__})"
+    )

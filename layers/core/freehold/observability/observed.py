@@ -1,0 +1,191 @@
+"""Ports that are watched: what goes through them is timed, counted and annotated, and handed on unchanged.
+
+A handler wraps them anew for each invocation, so that the domain needs to know nothing of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from time import perf_counter
+from typing import Any
+
+from ..errors import (
+    ModelRejected,
+    ModelThrottled,
+    ModelUnavailable,
+    OutcomeUnknown,
+    ToolFailed,
+    ToolThrottled,
+    ToolUnavailable,
+)
+from ..ports import Model, Models, Sessions, Tools
+from ..values.agent import ModelChoice
+from ..values.model import AssistantMessage, Message, ModelEntry, ModelReply, ModelRequest
+from ..values.run import History, Lap, Marker, Result, Run, RunKey, Status
+from .invocation import Telemetry
+
+ENDS: dict[Status, str] = {
+    "COMPLETED": "RunsCompleted",
+    "FAILED": "RunsFailed",
+    "STOPPED": "RunsStopped",
+    "CANCELLED": "RunsCancelled",
+}
+
+
+class ObservedModels:
+    """`Models`. The second one that is chosen in an invocation is a fallback."""
+
+    def __init__(self, models: Models, telemetry: Telemetry) -> None:
+        self._models, self._telemetry = models, telemetry
+        self._has_chosen = False
+
+    def choose(self, choice: ModelChoice) -> tuple[Model, ModelEntry]:
+        model, entry = self._models.choose(choice)
+        if self._has_chosen:
+            self._telemetry.count("ModelFallbacks", model=entry.id)
+        self._has_chosen = True
+        return ObservedModel(model, entry, self._telemetry), entry
+
+
+class ObservedModel:
+    """`Model`. A reply is counted when it comes: it is billed whether or not its lap is written."""
+
+    def __init__(self, model: Model, entry: ModelEntry, telemetry: Telemetry) -> None:
+        self._model, self._entry, self._telemetry = model, entry, telemetry
+
+    def reply(self, request: ModelRequest) -> ModelReply:
+        said = self._telemetry.content
+        said("model request", request=lambda: _json([asdict(each) for each in _news(request.messages)]))
+        began = perf_counter()
+        try:
+            with self._telemetry.segment(self._entry.id, remote=True, model=self._entry.id):
+                reply = self._model.reply(request)
+        except ModelThrottled:
+            self._count("ModelThrottled")
+            raise
+        except ModelUnavailable:
+            self._count("ModelUnavailable")
+            raise
+        except ModelRejected:
+            self._count("ModelRejected")
+            raise
+        self._count("ModelLatency", _milliseconds_since(began))
+        self._count_usage(reply)
+        said("model reply", reply=lambda: _json(asdict(reply)))
+        return reply
+
+    def _count_usage(self, reply: ModelReply) -> None:
+        self._count("InputTokens", reply.usage.input_tokens)
+        self._count("OutputTokens", reply.usage.output_tokens)
+        self._count("CachedTokens", reply.usage.cached_tokens)
+        if self._entry.price is not None:
+            self._count("CostUsd", float(self._entry.price.cost(reply.usage)))
+
+    def _count(self, name: str, value: float = 1) -> None:
+        self._telemetry.count(name, value, model=self._entry.id)
+
+
+class ObservedTools:
+    """`Tools`. These are attempts; what a call came to in the end is counted where its result is written."""
+
+    def __init__(self, tools: Tools, telemetry: Telemetry) -> None:
+        self._tools, self._telemetry = tools, telemetry
+
+    def invoke(self, arn: str, event: Mapping[str, Any], *, timeout_seconds: int) -> Any:
+        telemetry = self._telemetry
+        telemetry.content("tool event", event=lambda: _json(event))
+        began = perf_counter()
+        try:
+            with telemetry.segment("tool call", tool=telemetry.facts.get("tool", "")):
+                answer = self._tools.invoke(arn, event, timeout_seconds=timeout_seconds)
+        except ToolThrottled:
+            telemetry.count("ToolThrottles")
+            raise
+        except (ToolUnavailable, OutcomeUnknown):
+            telemetry.count("ToolUnavailable")
+            raise
+        except ToolFailed:
+            telemetry.count("ToolLatency", _milliseconds_since(began))
+            raise
+        telemetry.count("ToolLatency", _milliseconds_since(began))
+        telemetry.content("tool answer", answer=lambda: _json(answer))
+        return answer
+
+
+class ObservedSessions:
+    """`Sessions`. Reads tell who is at work, writes what came of it: each is counted once it is written.
+
+    `statuses` are those of the runs that were read by themselves, as they were when first read.
+    """
+
+    def __init__(self, sessions: Sessions, telemetry: Telemetry) -> None:
+        self._sessions, self._telemetry = sessions, telemetry
+        self.statuses: dict[RunKey, Status] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sessions, name)
+
+    def run(self, key: RunKey) -> Run | None:
+        run = self._sessions.run(key)
+        if run is not None:
+            self.statuses.setdefault(key, run.status)
+        return run
+
+    def history(self, key: RunKey) -> History | None:
+        history = self._sessions.history(key)
+        if history is not None:
+            self._telemetry.note(agent=history.run.agent)
+        return history
+
+    def call(self, key: RunKey, lap: int, call: int) -> tuple[Run | None, Lap | None, Marker | Result | None]:
+        run, written, outcome = self._sessions.call(key, lap, call)
+        if run is not None and written is not None:
+            self._telemetry.note(agent=run.agent, tool=written.calls[call].name)
+        return run, written, outcome
+
+    def add_result(self, key: RunKey, result: Result) -> None:
+        self._sessions.add_result(key, result)
+        self._count_result(result)
+
+    def replace_marker(self, key: RunKey, marker: Marker, result: Result) -> bool:
+        replaced = self._sessions.replace_marker(key, marker, result)
+        if replaced:
+            self._count_result(result)
+        return replaced
+
+    def finish(self, run: Run, *, results: Sequence[Result], **more: Any) -> None:
+        self._sessions.finish(run, results=results, **more)
+        for result in results:
+            self._count_result(result)
+        self._count_end(run)
+
+    def end_queued(self, run: Run, *, before: Run) -> None:
+        self._sessions.end_queued(run, before=before)
+        self._count_end(run)
+
+    def _count_result(self, result: Result) -> None:
+        if result.outcome == "error":
+            self._telemetry.count("ToolErrors")
+        elif result.outcome == "unknown":
+            self._telemetry.count("ToolOutcomesUnknown")
+
+    def _count_end(self, run: Run) -> None:
+        self._telemetry.count(ENDS[run.status])
+        if run.finished_at is not None:
+            self._telemetry.count("RunLatency", run.finished_at - run.created_at)
+
+
+def _news(messages: Sequence[Message]) -> Sequence[Message]:
+    """What was said since the model's last reply: the rest was logged with the laps before."""
+    replies = [i for i, message in enumerate(messages) if isinstance(message, AssistantMessage)]
+    return messages[replies[-1] + 1 if replies else 0 :]
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _milliseconds_since(began: float) -> float:
+    return round((perf_counter() - began) * 1000, 1)

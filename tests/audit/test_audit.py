@@ -1,0 +1,173 @@
+"""checkov, parliament and cfn-lint's serverless rules on what SAM makes of the template. `make audit` installs them.
+
+Each of them is shown mistakes as well: a tool that is fed wrongly finds nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from architecture.mutants import MUTANTS
+from rendering import ROOT, Template, configuration, rendered, source, transformed
+
+BIN = ROOT / ".venv-audit" / "bin"
+HERE = Path(__file__).parent
+REAL, WRONG = "real", "wrong"
+
+
+def run(tool: str, *arguments: str, within: Path) -> str:
+    """What the tool prints. Nothing leads it to a network, to credentials or to another configuration."""
+    assert (BIN / tool).exists(), "`make audit` installs the tools into .venv-audit and runs this"
+    environment = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(within), "LANG": "C.UTF-8"}
+    environment |= {"AWS_DEFAULT_REGION": "us-east-1", "BC_SKIP_MAPPING": "TRUE"}
+    done = subprocess.run(
+        [str(BIN / tool), *arguments],
+        cwd=within,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.stdout
+
+
+def written(folder: Path, mistakes: Iterable[str]) -> Path:
+    """What SAM makes of the template, and of one with all of these mistakes: each run of a tool takes its time."""
+    wrong = source()
+    for mistake in mistakes:
+        MUTANTS[mistake][0](wrong)
+    for name, template in ((REAL, source()), (WRONG, wrong)):
+        made = transformed(template, configuration("prod"))
+        (folder / f"{name}.json").write_text(json.dumps(made, indent=1))
+    return folder
+
+
+# -- checkov
+
+SEEN_BY_CHECKOV = {
+    "a table without its key": "CKV_AWS_119",
+    "no point-in-time recovery": "CKV_AWS_28",
+    "dead letters without the key": "CKV_AWS_27",
+    "a secret without the key": "CKV_AWS_149",
+    "a log without the key": "CKV_AWS_158",
+    "a log without an end": "CKV_AWS_66",
+    "a public bucket": "CKV_AWS_54",
+    "no versions": "CKV_AWS_21",
+    "a key that is not rotated": "CKV_AWS_7",
+    "everything allowed": "CKV_AWS_62",
+    "no concurrency reserved": "CKV_AWS_115",
+    "no access log": "CKV_AWS_76",
+}
+
+
+@pytest.fixture(scope="module")
+def checkov(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, set[str]]:
+    """Failed checks by file, of one run over all templates."""
+    folder = written(tmp_path_factory.mktemp("checkov"), SEEN_BY_CHECKOV)
+    offline = ("--skip-download", "--framework", "cloudformation", "--output", "json", "--quiet", "--compact")
+    config = ("--config-file", str(HERE / "checkov.yaml"))
+    report = json.loads(run("checkov", "--directory", str(folder), *offline, *config, within=folder))
+    assert report["summary"]["parsing_errors"] == 0
+    found: dict[str, set[str]] = {}
+    for check in report["results"]["failed_checks"]:
+        found.setdefault(Path(check["file_path"]).stem, set()).add(f"{check['check_id']} {check['resource']}")
+    return found
+
+
+def test_checkov_finds_nothing(checkov: Mapping[str, set[str]]):
+    assert checkov.get(REAL, set()) == set()
+
+
+@pytest.mark.parametrize("mistake", SEEN_BY_CHECKOV)
+def test_checkov_sees_a_mistake(checkov: Mapping[str, set[str]], mistake: str):
+    assert SEEN_BY_CHECKOV[mistake] in {told.split()[0] for told in checkov[WRONG]}
+
+
+# -- parliament
+
+# What it reports and is meant so, by issue and policy.
+MEANT = {
+    # It takes bedrock:InvokeModel to need a resource of each kind; IAM asks for the one that is called.
+    ("RESOURCE_MISMATCH", "InvokeModelRole.models"),
+    # The same of states:DescribeExecution, where Express executions cannot be described at all.
+    ("RESOURCE_MISMATCH", "SweepRole.sweeping"),
+    # bedrock-mantle is younger than its list:
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_bedrock-mantle.html
+    ("UNKNOWN_PREFIX", "InvokeModelRole.models"),
+}
+
+
+def policies(template: Template) -> dict[str, Any]:
+    """Policies of roles by `Role.policy`, in plain values."""
+    found: dict[str, Any] = {}
+    for name, resource in rendered(template, configuration("prod"))["Resources"].items():
+        if resource["Type"] == "AWS::IAM::Role":
+            for policy in resource["Properties"].get("Policies", []):
+                found[f"{name}.{policy['PolicyName']}"] = policy["PolicyDocument"]
+        elif resource["Type"] == "AWS::IAM::Policy":
+            found[name] = resource["Properties"]["PolicyDocument"]
+    assert found
+    return found
+
+
+def parliament(folder: Path, given: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Issues, each with the policy it is in."""
+    for name, policy in given.items():
+        (folder / f"{name}.json").write_text(json.dumps(policy))
+    # From a folder: it reads no single file where there is no terminal.
+    arguments = ("--directory", str(folder), "--include_policy_extension", "json", "--json")
+    found = [json.loads(line) for line in run("parliament", *arguments, within=folder).splitlines()]
+    return {(each["issue"], Path(each["location"]["filepath"]).stem) for each in found}
+
+
+def test_parliament_finds_nothing_that_is_not_meant(tmp_path: Path):
+    assert parliament(tmp_path, policies(source())) == MEANT
+
+
+def test_parliament_sees_mistakes(tmp_path: Path):
+    given = policies(source())
+    wrong = json.loads(json.dumps(given["RunToolRole.steps"]))
+    by_sid = {statement["Sid"]: statement for statement in wrong["Statement"]}
+    by_sid["Snapshots"]["Resource"] = "*"
+    by_sid["Content"]["Resource"] = "arn:aws:dynamodb:us-east-1:123456789012:table/agents"
+    by_sid["KeyOfTables"]["Action"] = "kms:Decrypted"
+
+    found = {issue for issue, _ in parliament(tmp_path, {"wrong": wrong})}
+
+    assert {"RESOURCE_STAR", "RESOURCE_MISMATCH", "UNKNOWN_ACTION"} <= found
+
+
+# -- cfn-lint with the rules of cfn-lint-serverless
+
+SEEN_BY_CFN_LINT = {"no traces": "WS5000", "no access log": "ES2000", "no limit of requests": "ES2003"}
+
+
+@pytest.fixture(scope="module")
+def cfn_lint(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, set[str]]:
+    folder = written(tmp_path_factory.mktemp("cfn-lint"), SEEN_BY_CFN_LINT)
+    files = [str(path) for path in sorted(folder.glob("*.json"))]
+    arguments = ("--config-file", str(HERE / "cfn-lint.yaml"), "--format", "parseable", "--", *files)
+    found: dict[str, set[str]] = {}
+    for line in run("cfn-lint", *arguments, within=folder).splitlines():
+        path, *_, rule, message = re.split(r":(?=\S)", line, maxsplit=6)
+        found.setdefault(Path(path).stem, set()).add(f"{rule} {message}")
+    return found
+
+
+def test_cfn_lint_finds_nothing(cfn_lint: Mapping[str, set[str]]):
+    assert cfn_lint.get(REAL, set()) == set()
+
+
+@pytest.mark.parametrize("mistake", SEEN_BY_CFN_LINT)
+def test_cfn_lint_sees_a_mistake(cfn_lint: Mapping[str, set[str]], mistake: str):
+    assert SEEN_BY_CFN_LINT[mistake] in {told.split()[0] for told in cfn_lint[WRONG]}

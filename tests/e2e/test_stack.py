@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+
+from freehold_client import Freehold, InvalidRequest, Run, Unauthorized
+
+from .conftest import Deployed
+
+WEIGHT = "What is the weight of parcel P-7?"
+
+
+def ask(api: Freehold, agent: str, text: str = WEIGHT, **more: Any) -> Run:
+    return api.runs.wait(api.runs.start(agent, text, **more).run_id)
+
+
+def kinds(api: Freehold, run: Run) -> list[str]:
+    return [item.wire["kind"] for item in api.sessions.items(run.session_id, run_id=run.run_id)]
+
+
+# -- the door
+
+
+@pytest.mark.parametrize("header", [None, "Bearer nonsense", f"Bearer fh_e2e_{'0' * 12}_{'0' * 64}"])
+def test_nobody_enters_without_a_key_that_works(deployed: Deployed, header: str | None):
+    headers = {"Authorization": header} if header else {}
+
+    answer = httpx.get(f"{deployed.url.removesuffix('/v1')}/v1/agents", headers=headers)
+
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-request-id"]
+
+
+def test_a_key_opens_what_its_scopes_allow(deployed: Deployed, agent: str):
+    made = deployed.key("read")
+    try:
+        with Freehold(deployed.url, made.text) as reader:
+            assert reader.agents.get(agent).agent_name == agent
+            with pytest.raises(Unauthorized, match="scope"):
+                reader.runs.start(agent, WEIGHT)
+    finally:
+        deployed.keys.revoke(made.key.tenant, made.key_id)
+
+
+# -- runs
+
+
+def test_a_run_calls_its_tool_and_answers(api: Freehold, agent: str):
+    run = ask(api, agent)
+
+    assert run.status == "COMPLETED", run
+    assert "4.2" in (run.output or "")
+    assert kinds(api, run) == ["user", "lap", "call", "lap"]
+    _, lap, call, _ = api.sessions.items(run.session_id, run_id=run.run_id)
+    assert [each["name"] for each in lap.wire["calls"]] == ["parcel_weight"]
+    assert (call.wire["outcome"], call.wire["result"]) == ("success", "Parcel P-7 weighs 4.2 kg.")
+
+
+def test_a_session_goes_on_with_what_was_said(api: Freehold, agent: str):
+    first = ask(api, agent)
+    second = ask(api, agent, "And of parcel P-8?", session_id=first.session_id)
+
+    assert second.status == "COMPLETED", second
+    asked = [
+        item.wire["text"] for item in api.sessions.items(first.session_id) if item.wire["kind"] == "user"
+    ]
+    assert asked == [WEIGHT, "And of parcel P-8?"]
+
+
+def test_the_same_request_twice_is_one_run(api: Freehold, agent: str):
+    key, session = str(uuid.uuid4()), f"e2e-{uuid.uuid4().hex[:8]}"
+
+    first, again = (api.runs.start(agent, WEIGHT, session_id=session, idempotency_key=key) for _ in range(2))
+    api.runs.wait(first.run_id)
+
+    assert again.run_id == first.run_id
+    assert [run.run_id for run in api.runs.list(session_id=session)] == [first.run_id]
+
+
+def test_a_run_that_waits_for_a_tool_is_cancelled_before_its_next_step(api: Freehold, agent: str):
+    started = api.runs.start(agent, "Please wait until the courier has come.")
+
+    api.runs.cancel(started.run_id)
+    run = api.runs.wait(started.run_id)
+
+    assert (run.status, run.stop_reason) == ("CANCELLED", "cancelRequested")
+
+
+def test_a_message_that_waits_gets_its_turn(api: Freehold, agent: str):
+    first = api.runs.start(agent, "Please wait until the courier has come.")
+    second = api.runs.start(agent, WEIGHT, session_id=first.session_id, when_busy="enqueue")
+
+    runs = [api.runs.wait(each.run_id) for each in (first, second)]
+
+    assert [run.status for run in runs] == ["COMPLETED", "COMPLETED"]
+    assert (runs[1].wire["startedAt"] or "") >= (runs[0].wire["finishedAt"] or "")
+
+
+def test_an_agent_that_is_wrong_is_refused_with_the_place(api: Freehold):
+    with pytest.raises(InvalidRequest, match="instrction"):
+        api.agents.apply({"agentName": "e2e-wrong", "foundationModel": "rehearsal", "instrction": "?"})
+
+
+# -- what operators see
+
+
+def test_each_step_of_a_run_logs_its_id(deployed: Deployed, api: Freehold, agent: str):
+    logs, run = boto3.client("logs"), ask(api, agent)
+    groups = {
+        name: group
+        for name, group in deployed.resources("AWS::Logs::LogGroup").items()
+        if name in ("InvokeModelLogs", "RunToolLogs", "FinishRunLogs")
+    }
+    assert len(groups) == 3
+
+    def lines(group: str) -> int:
+        found = logs.filter_log_events(logGroupName=group, filterPattern=f'"{run.run_id}"')
+        return len(found["events"])
+
+    # CloudWatch takes some seconds.
+    until = time.monotonic() + 90
+    while not all(map(lines, groups.values())):
+        assert time.monotonic() < until, {name: lines(group) for name, group in groups.items()}
+        time.sleep(2)
+
+
+def test_nothing_lies_in_the_dead_letters(deployed: Deployed):
+    """Of the whole stack: what lies there was there before, or this suite has found something."""
+    sqs, queues = boto3.client("sqs"), deployed.resources("AWS::SQS::Queue")
+    name = "ApproximateNumberOfMessages"
+
+    waiting = {
+        logical: int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
+        for logical, url in queues.items()
+    }
+
+    assert queues
+    assert {logical: count for logical, count in waiting.items() if count} == {}

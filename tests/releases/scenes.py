@@ -1,0 +1,226 @@
+"""What a release writes, brought about by its own code: each scene leaves a session of its own name behind."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NoReturn
+
+from freehold.adapters.api_keys import ApiKeys
+from freehold.adapters.scripted import ScriptedModel, reply
+from freehold.ending import Ending
+from freehold.errors import ModelRejected, ModelThrottled, StoreUnavailable, ToolFailed
+from freehold.values.agent import ModelChoice
+from freehold.values.model import Image
+from freehold.values.run import Run, RunError
+from world import TENANT, World, agent, answer, tool
+
+LOOK_UP, PAY = tool(), tool("pay", idempotent=False)
+HELPER = agent(LOOK_UP, PAY, timeout_seconds=36_000)
+# More than a table item takes.
+LARGE = "All of it, please. " * 1_800
+
+
+class Died(BaseException):
+    """What a process does that is killed: nothing more."""
+
+
+def die(_: Any) -> NoReturn:
+    raise Died
+
+
+def asking(world: World, session: str, *calls: Any, attempt: int = 0, **said: Any) -> Run:
+    """A run whose first lap asks for `calls`."""
+    attributes = {"session_attributes": {"customer": "C1"}, "prompt_session_attributes": {"today": "Monday"}}
+    world.model = ScriptedModel([reply(calls=calls, **said)])
+    run = world.ask(f"Please: {session}", session, **attributes)
+    world.invoke_model(run, attempt=attempt)
+    return run
+
+
+def lost(world: World) -> None:
+    """Its first execution was lost, and the sweeper gave it the second."""
+    run = asking(world, "lost", ("look_up", {"id": "1"}))
+    world.executions.states[f"{run.key.run_id}-1"] = "dead"
+    world.pass_time(60)
+    assert world.sweep().restarted == 1
+
+
+def begun(world: World) -> None:
+    """Nothing has been asked yet, and a second message waits."""
+    world.ask("Where is it?", "begun", idempotency_key="begun-1", session_attributes={"customer": "C1"})
+    world.ask("And the other?", "begun", when_busy="enqueue", session_attributes={"order": "O2"})
+
+
+def asked(world: World) -> None:
+    """One call has its result, one is open, two were refused."""
+    calls = [("look_up", {"id": "7"}), ("pay", {"id": "8"}), ("pay", "no JSON"), ("nothing", {})]
+    run = asking(world, "asked", *calls, text="Let me see.", reasoning='[{"opaque": "payload"}]')
+    told = {"sessionAttributes": {"seen": "7"}, "promptSessionAttributes": {"mood": "calm"}}
+    world.tools.answers["look_up"] = answer("found it", **told)
+    world.run_tool(run, call=0)
+
+
+def marked(world: World) -> None:
+    """The worker died in a call that may not be repeated."""
+    run = asking(world, "marked", ("pay", {"id": "9"}))
+    world.tools.answers["pay"] = die
+    try:
+        world.run_tool(run)
+    except Died:
+        return
+
+
+def failing(world: World) -> None:
+    run = asking(world, "failing", ("look_up", {"id": "10"}), attempt=1)
+    world.tools.answers["look_up"] = ToolFailed("the shop is closed")
+    world.run_tool(run, attempt=2)
+
+
+def late(world: World) -> None:
+    """A true result came after its call had been given up as unknown."""
+    run = asking(world, "late", ("pay", {"id": "11"}))
+
+    def slowly(_: Any) -> Any:
+        world.pass_time(600)
+        world.run_tool(run)
+        return answer("paid after all")
+
+    world.tools.answers["pay"] = slowly
+    world.run_tool(run)
+
+
+def discarded(world: World) -> None:
+    """Two steps asked the model for the same lap."""
+    run = world.ask("Please: discarded", "discarded")
+    quick, slow = ScriptedModel([reply("quick")]), ScriptedModel([reply("slow")])
+
+    class Slow:
+        def reply(self, request: Any) -> Any:
+            world.model = quick
+            world.invoke_model(run)
+            return slow.reply(request)
+
+    world.model = Slow()
+    world.invoke_model(run)
+
+
+def cancelling(world: World) -> None:
+    world.cancel(asking(world, "cancelling", ("pay", {"id": "12"})))
+
+
+def answered(world: World) -> None:
+    """On version 1 by an alias, and told to the bus."""
+    world.agents.freeze(TENANT, "helper", now=world.clock)
+    world.agents.put_alias(TENANT, "helper", "live", "1", now=world.clock)
+    world.model = ScriptedModel([reply("Good morning.")])
+    run = world.ask("Hello.", "answered", alias="live")
+    world.invoke_model(run)
+    world.finish(run)
+
+
+def undelivered(world: World) -> None:
+    """It has ended, and the bus does not know."""
+    world.model = ScriptedModel([reply("Good evening.")])
+    run = world.ask("Hello.", "undelivered")
+    world.invoke_model(run)
+    world.events.error = StoreUnavailable("the bus is gone")
+    try:
+        world.finish(run)
+    except StoreUnavailable:
+        world.events.error = None
+
+
+def failed(world: World) -> None:
+    run = asking(world, "failed", ("look_up", {"id": "13"}))
+    world.finish(run, Ending("FAILED", error=RunError("ModelRejected", "the model does not exist")))
+
+
+def stopped(world: World) -> None:
+    """One open call was marked by then, so its outcome is unknown; the other was never made."""
+    run = asking(world, "stopped", ("pay", {"id": "14"}), ("look_up", {"id": "15"}))
+    world.tools.answers["pay"] = die
+    try:
+        world.run_tool(run)
+    except Died:
+        world.finish(run, Ending("STOPPED", "maxLaps"))
+
+
+def cancelled(world: World) -> None:
+    """While it waited for its turn."""
+    world.ask("One.", "cancelled")
+    world.cancel(world.ask("Two.", "cancelled", when_busy="enqueue"))
+
+
+def second_choice(world: World) -> None:
+    """The agent's first model was busy."""
+    second = replace(HELPER, name="second", fallback_models=(ModelChoice("other"),))
+    world.agents.apply(TENANT, second, {"agentName": "second"}, (), now=world.clock)
+    world.model = ScriptedModel([ModelThrottled("busy"), reply("Instead.")])
+    world.invoke_model(world.ask("Hello.", "second choice", agent="second"))
+
+
+def refused(world: World) -> None:
+    """The run's end has not been written yet."""
+    world.model = ScriptedModel([ModelRejected("the server answered 400", words="no such model")])
+    run = world.ask("Hello.", "refused")
+    try:
+        world.invoke_model(run)
+    except ModelRejected:
+        world.pass_time(1)
+
+
+def pictured(world: World) -> None:
+    picture = Image("png", b64encode(b"\x89PNG and more").decode())
+    world.ask("What is this?", "pictured", images=(picture,))
+
+
+def large(world: World) -> None:
+    world.ask(LARGE, "large")
+
+
+def agents(world: World) -> None:
+    """An agent with a version and an alias is there since `answered`; this one was deleted."""
+    world.agents.apply(
+        TENANT, agent(LOOK_UP), {"agentName": "helper", "draft": 2}, ("a warning",), now=world.clock
+    )
+    world.agents.apply(TENANT, HELPER, {"agentName": "helper"}, (), now=world.clock)
+    world.agents.apply(TENANT, replace(HELPER, name="gone"), {"agentName": "gone"}, (), now=world.clock)
+    world.agents.freeze(TENANT, "gone", now=world.clock)
+    world.agents.delete(TENANT, "gone")
+
+
+SCENES: tuple[Callable[[World], None], ...] = (
+    # The sweeper looks at every open run, so this one comes first.
+    lost,
+    late,
+    begun,
+    asked,
+    marked,
+    failing,
+    discarded,
+    cancelling,
+    answered,
+    undelivered,
+    failed,
+    stopped,
+    cancelled,
+    second_choice,
+    refused,
+    pictured,
+    large,
+    agents,
+)
+
+
+def play(world: World) -> dict[str, str]:
+    """Bring it all about. Returns the texts of two API keys by name; one of them ends after a day."""
+    world.agents.apply(TENANT, HELPER, {"agentName": "helper"}, (), now=world.clock)
+    for scene in SCENES:
+        scene(world)
+    keys, now = ApiKeys(world.client, "agents"), world.clock // 1000
+    return {
+        name: keys.create(tenant=TENANT, name=name, scopes=("run", "read"), now=now, expires_at=ends).text
+        for name, ends in (("everlasting", None), ("one-day", now + 86_400))
+    }

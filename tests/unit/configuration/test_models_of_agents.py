@@ -1,0 +1,132 @@
+"""The models that an agent names, and the settings that each of them has to take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from freehold.configuration import compile_agent
+from freehold.configuration.document import AgentDocument
+from freehold.configuration.models import model_problems
+from freehold.values.agent import ModelChoice
+from freehold.values.model import ModelEntry
+
+from .conftest import PRICE, Workbench
+
+GPT, OSS, CLAUDE = "openai.gpt-5.5", "openai.gpt-oss", "anthropic.claude"
+OPUS, NOVA = "anthropic.claude-opus", "amazon.nova-2"
+CATALOG = {
+    "openai.gpt-5.5-v1": ModelEntry(
+        GPT, "responses", price=PRICE, sampling="none", effort="reasoning_effort"
+    ),
+    GPT: ModelEntry(GPT, "responses", price=PRICE, sampling="none", effort="reasoning_effort"),
+    OSS: ModelEntry(OSS, "converse", price=PRICE, effort="reasoning_effort"),
+    CLAUDE: ModelEntry(CLAUDE, "converse"),
+    OPUS: ModelEntry(OPUS, "converse", sampling="one", effort="anthropic"),
+    NOVA: ModelEntry(NOVA, "converse", effort="nova"),
+    "openai.gpt-5.4": ModelEntry("openai.gpt-5.4", "responses", effort="reasoning_effort"),
+}
+
+
+def problems(bench: Workbench, **changed: Any) -> list[tuple[str, str]]:
+    document = AgentDocument.model_validate(bench.document(**changed))
+    return [(problem.path, problem.message) for problem in model_problems(document, CATALOG.get)]
+
+
+def test_fallback_models_are_named_as_the_first_one_is(bench: Workbench):
+    profile = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"
+    others = [OSS, {"model": "llama", "api": "openai_compatible"}, profile]
+    document = bench.document(fallbackModels=others)
+
+    agent = compile_agent(document, name=None, schemas=bench.bucket, known_model=CATALOG.get).agent
+
+    assert agent.models == (
+        ModelChoice("openai.gpt-5.5-v1"),
+        ModelChoice(OSS),
+        ModelChoice("llama", "openai_compatible"),
+        ModelChoice(profile, "converse"),
+    )
+
+
+def test_an_unknown_fallback_is_refused_where_it_stands(bench: Workbench):
+    ((path, message),) = problems(bench, fallbackModels=[OSS, "gpt-9"])
+
+    assert path == "fallbackModels[1]"
+    assert "name its API" in message
+
+
+@pytest.mark.parametrize("again", [GPT, "openai.gpt-5.5-v1"])
+def test_a_model_is_named_once_under_whatever_name(bench: Workbench, again: str):
+    ((path, message),) = problems(bench, fallbackModels=[again])
+
+    assert path == "fallbackModels[0]"
+    assert "named before" in message
+
+
+def test_more_than_five_are_refused(bench: Workbench):
+    (problem,) = bench.problems(
+        bench.document(fallbackModels=[{"model": str(i), "api": "converse"} for i in range(6)])
+    )
+
+    assert (problem.path, "at most 5" in problem.message) == ("fallbackModels", True)
+
+
+def test_a_money_limit_needs_the_price_of_every_model(bench: Workbench):
+    ((path, message),) = problems(bench, fallbackModels=[OSS, CLAUDE], limits={"maxCostUsd": 1})
+
+    assert path == "limits.maxCostUsd"
+    assert CLAUDE in message
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "others", "refused_by"),
+    [
+        ("temperature", 0.5, [], "openai.gpt-5.5-v1"),
+        ("topP", 0.5, [OSS], "openai.gpt-5.5-v1"),
+        ("stopSequences", ["END"], [NOVA], "openai.gpt-5.5-v1"),
+        ("reasoningEffort", "low", [OSS, CLAUDE], CLAUDE),
+    ],
+)
+def test_a_setting_that_one_of_the_models_does_not_take_is_refused(
+    bench: Workbench, setting: str, value: Any, others: list[str], refused_by: str
+):
+    ((path, message),) = problems(bench, fallbackModels=others, inferenceConfiguration={setting: value})
+
+    assert path == f"inferenceConfiguration.{setting}"
+    assert refused_by in message
+
+
+def test_a_setting_that_all_of_them_take_is_kept(bench: Workbench):
+    given = {"temperature": 0.5, "topP": 0.5, "stopSequences": ["END"]}
+
+    assert problems(bench, foundationModel=NOVA, fallbackModels=[CLAUDE], inferenceConfiguration=given) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "refused"),
+    [
+        (OPUS, {"temperature": 0.5, "topP": 0.5}, ["topP"]),
+        (OPUS, {"temperature": 0.5, "reasoningEffort": "none"}, []),
+        (OPUS, {"temperature": 0.5, "topP": 0.5, "reasoningEffort": "low"}, ["temperature", "topP"]),
+        (NOVA, {"temperature": 0.5, "reasoningEffort": "low", "maximumLength": 9}, []),
+        (NOVA, {"topP": 0.5, "reasoningEffort": "high", "maximumLength": 9}, ["maximumLength", "topP"]),
+        (OSS, {"temperature": 0.5, "reasoningEffort": "high"}, []),
+        (OSS, {"stopSequences": ["END"]}, ["stopSequences"]),
+        ("openai.gpt-5.4", {"temperature": 0.5}, []),
+        ("openai.gpt-5.4", {"temperature": 0.5, "reasoningEffort": "low"}, ["temperature"]),
+    ],
+)
+def test_settings_that_a_model_takes_alone_and_not_together(
+    bench: Workbench, model: str, given: dict[str, Any], refused: list[str]
+):
+    found = problems(bench, foundationModel=model, inferenceConfiguration=given)
+
+    assert [path for path, _ in found] == [f"inferenceConfiguration.{name}" for name in refused]
+
+
+def test_of_a_model_that_is_not_in_the_catalog_nothing_is_known_that_could_refuse_a_setting(bench: Workbench):
+    given = {"temperature": 0.5, "reasoningEffort": "low"}
+    model = {"model": "somebody.new", "api": "converse"}
+
+    assert problems(bench, foundationModel=model, inferenceConfiguration=given) == []
