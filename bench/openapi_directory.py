@@ -19,9 +19,9 @@ BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 # The documents are made into tools, and judged, as the suite does it.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from freehold.configuration.tokens import tokens_of_tool  # noqa: E402 - in the order of their places
 from unit.configuration import openapi_directory as directory  # noqa: E402 - stands in that folder
 
-CHARACTERS_PER_TOKEN = 4
 REASONS = {
     "no operations": "no operations",
     "no operation that can be a tool": "only operations that take files or the like",
@@ -66,9 +66,8 @@ class Counted:
         # "actionGroups[0].apiSchema has …: names" counts once a document.
         self.warned.update({line.partition(" ")[2].partition(":")[0] for line in made.warnings})
         for tool in made.tools:
-            sent = {"name": tool.name, "description": tool.description, "parameters": tool.input_schema}
-            text = json.dumps(sent, ensure_ascii=False, separators=(",", ":"))
-            self.costs.append(-(-len(text) // CHARACTERS_PER_TOKEN))
+            text = json.dumps(tool.input_schema)
+            self.costs.append(tokens_of_tool(tool))
             self.cut += "(more inside)" in text
             self.recursive += "(recursive: " in text
             self.objections += bool(directory.objections(tool))
@@ -114,6 +113,13 @@ def _growing() -> str:
     return _document(128, {"$ref": "#/components/schemas/L0"}, levels | {"L9": {"type": "string"}})
 
 
+def _repeating() -> str:
+    """128 operations that say the same 900 values 200 times each."""
+    choice = {"enum": [f"value-{n:015}" for n in range(900)]}
+    places = {f"p{n}": {"$ref": "#/components/schemas/Choice"} for n in range(200)}
+    return _document(128, {"type": "object", "properties": places}, {"Choice": choice})
+
+
 def _largest() -> tuple[str, list[str]]:
     texts = (path.read_text() for path in directory.documents())
     text = max((text for text in texts if len(text.encode()) <= 8 * 1_048_576), key=len)
@@ -124,6 +130,7 @@ def _largest() -> tuple[str, list[str]]:
 EXTREMES: dict[str, tuple[str, Callable[[], tuple[str, list[str] | None]]]] = {
     "largest": ("the largest document under 8 MB, 128 of its GET operations chosen", _largest),
     "growing": ("128 operations whose schemas grow without end", lambda: (_growing(), None)),
+    "repeating": ("128 operations that refer to 900 values 200 times each", lambda: (_repeating(), None)),
     "yaml": (
         "8 MB of YAML with 399,000 values",
         lambda: ("openapi: 3.1.0\nx:\n" + "- abcdefghijklmnop\n" * 399_000, None),

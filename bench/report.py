@@ -77,8 +77,9 @@ def markdown(bounded: Iterable[Figure], further: Iterable[Figure], measured: Mea
     told = [(row.name, row.measured) for row in further]
     counted = measured.counted
     parts = (
-        f"# Figures\n\n{made} All are counts but the last two rows of this table and the "
-        "last four of the second.\n",
+        f"# Figures\n\n{made} All are counts, but: the two rows in dollars are computed from counts, list prices\n"
+        "and, for `fast`, an assumed duration of the model; the last two rows of this table and the last four of the\n"
+        "second are measured times.\n",
         _rows(("figure", "bound", "measured", "reached"), held),
         f"## Without a bound\n\n{_rows(('figure', 'measured'), told)}",
         _turns(measured.bills),

@@ -13,6 +13,8 @@ import boto3
 from botocore.model import Shape
 from botocore.validate import ParamValidator
 
+# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
+MOST_IMAGES, LARGEST_IMAGE = 20, 3_750_000
 ORDER = ("reasoningContent", "image", "text", "toolUse")
 
 
@@ -93,6 +95,9 @@ def _unspoken(request: dict[str, Any]) -> Iterator[str]:
         if answered and len(answered) < len(kinds):
             yield f"messages[{i}] has something beside its tool results"
         asked = [block["toolUse"]["toolUseId"] for block in message["content"] if "toolUse" in block]
+    images = [block["image"] for message in messages for block in message["content"] if "image" in block]
+    if len(images) > MOST_IMAGES or any(len(image["source"]["bytes"]) > LARGEST_IMAGE for image in images):
+        yield f"{len(images)} images, or one that is too large"
     if len(every := _call_ids(messages)) > len(set(every)):
         yield "two calls have one id"
 

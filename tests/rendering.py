@@ -20,6 +20,8 @@ Template = dict[str, Any]
 
 ROOT = Path(__file__).parents[1]
 REGION, ACCOUNT = "us-east-1", "123456789012"
+HERE = f"{REGION}:{ACCOUNT}"
+ARN = "arn:aws"
 PSEUDO: dict[str, Any] = {
     "AWS::AccountId": ACCOUNT,
     "AWS::Partition": "aws",
@@ -58,15 +60,15 @@ REF_IS_ARN = {
 NOTHING = object()
 
 
-def source() -> Template:
+def source(path: Path = ROOT / "template.yaml") -> Template:
     """A fresh copy of the file, for tests that change it."""
-    return copy.deepcopy(_source())
+    return copy.deepcopy(_source(path))
 
 
 @cache
-def _source() -> Template:
+def _source(path: Path) -> Template:
     # Through a copy that shares nothing: aliases of the YAML text would otherwise change together.
-    return unshared(cast("Template", yaml_parse((ROOT / "template.yaml").read_text())))
+    return unshared(cast("Template", yaml_parse(path.read_text())))
 
 
 def unshared(value: Any) -> Any:
@@ -144,9 +146,9 @@ class Decisions(Values):
 
     def __init__(self, template: Template, parameters: Mapping[str, str]) -> None:
         self._template = template
-        declared: dict[str, Any] = template["Parameters"]
+        declared: dict[str, Any] = template.get("Parameters", {})
         self._parameters = {name: each.get("Default") for name, each in declared.items()} | dict(parameters)
-        self._conditions = template["Conditions"]
+        self._conditions = template.get("Conditions", {})
 
     def condition(self, name: str) -> bool:
         return self._evaluated(self._conditions[name])
@@ -188,7 +190,7 @@ class References(Values):
     def __init__(self, template: Template, parameters: Mapping[str, str], names: Mapping[str, str]) -> None:
         self._resources: dict[str, Any] = template["Resources"]
         self._names = names
-        declared: dict[str, Any] = template["Parameters"]
+        declared: dict[str, Any] = template.get("Parameters", {})
         self._parameters: dict[str, Any] = {
             name: _typed(each, parameters.get(name, each.get("Default"))) for name, each in declared.items()
         }
@@ -201,7 +203,7 @@ class References(Values):
             case "AWS::Lambda::Alias" | "AWS::Lambda::Version" as kind:
                 function = self.of(resource["Properties"]["FunctionName"])
                 qualifier = resource["Properties"]["Name"] if kind.endswith("Alias") else "1"
-                return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}:{qualifier}"
+                return f"{ARN}:lambda:{HERE}:function:{function}:{qualifier}"
             case kind:
                 return self._arn(name) if kind in REF_IS_ARN else self._name(name)
 
@@ -243,7 +245,7 @@ class References(Values):
 
     def _arn(self, name: str) -> str:
         form = ARNS[self._resources[name]["Type"]]
-        return "arn:aws:" + form.format(here=f"{REGION}:{ACCOUNT}", account=ACCOUNT, name=self._name(name))
+        return f"{ARN}:{form.format(here=HERE, account=ACCOUNT, name=self._name(name))}"
 
 
 def _typed(parameter: Mapping[str, Any], value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -28,7 +29,10 @@ class AwsAccount:
             aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
             aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
             aws_session_token=environment.get("AWS_SESSION_TOKEN"),
-            region_name=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION"),
+            # AWS's own tools know AWS_REGION, and botocore does not.
+            region_name=environment.get("AWS_REGION")
+            or environment.get("AWS_DEFAULT_REGION")
+            or os.environ.get("AWS_REGION"),
         )
         endpoint = environment.get("AWS_ENDPOINT_URL")
         # A company's proxy cannot reach this machine.

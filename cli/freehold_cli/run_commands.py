@@ -19,6 +19,8 @@ from .talking import chat as chat_with
 from .timeline import Timeline, heading, outcome
 from .world import world_of
 
+# The API takes no more, and API Gateway refuses a much larger request without a word of why.
+MOST_BYTES = 3_750_000
 AgentName = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name.", show_default=False)]
 Session = Annotated[
     str | None, typer.Option("--session", metavar="ID", help="Go on in this session. Default: a new one.")
@@ -63,9 +65,13 @@ def ask(
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise WrongUse(f"cannot read {path}: {error.strerror}") from error
+    if len(content) > MOST_BYTES:
+        raise WrongUse(f"{path} is larger than {MOST_BYTES:,} bytes, the most that an image may have")
+    return content
 
 
 def chat(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,11 +24,14 @@ if TYPE_CHECKING:
 
     from .documents import Document
 
-# As docs/openapi.md measured it on the JSON of tools. Models count in ways of their own.
-CHARACTERS_PER_TOKEN = 4
 MOST_ARGUMENTS = 6
 UNREAD = "was not read, and its tools are missing here; --s3 reads it with your AWS credentials"
 _GROUP = re.compile(r"actionGroups\[([0-9]+)\]\.apiSchema")
+
+Region = Annotated[
+    str | None,
+    typer.Option(metavar="REGION", help="Where Amazon Bedrock is asked.", show_default="AWS_REGION"),
+]
 
 
 def validate(
@@ -40,6 +42,7 @@ def validate(
     s3: Annotated[
         bool, typer.Option("--s3", help="Read OpenAPI documents in S3, with your AWS credentials.")
     ] = False,
+    region: Region = None,
     full: Annotated[
         bool, typer.Option("--full", help="Print each tool as the model sees it, with its arguments.")
     ] = False,
@@ -47,19 +50,21 @@ def validate(
 ) -> None:
     """Check agent files offline and list their tools, with the tokens that each costs in every model call.
 
-    Names every problem with its path. Tokens are estimates: a token for every four characters of JSON. An
-    ${OutputKey} stands for some ARN here; `apply --stack` fills it in.
+    Names every problem with its path, and warns of models that the Region does not offer. Tokens are estimates: a
+    token for every four characters of JSON. An ${OutputKey} stands for some ARN here; `apply --stack` fills it in.
 
     Example: freehold validate examples/customer-support/agent.json
     """
     screen = Screen(json=as_json)
-    schemas = world_of(ctx).account({}) if s3 else Offline()
+    world = world_of(ctx)
+    schemas = world.account({}) if s3 else Offline()
+    region = region or world.environ.get("AWS_REGION") or world.environ.get("AWS_DEFAULT_REGION")
     wires: list[dict[str, Any]] = []
     shown: list[RenderableType] = []
     problems: list[Problem] = []
     for file in files:
         try:
-            compiled = _compiled(file, schemas)
+            compiled = _compiled(file, schemas, region)
         except Invalid as error:
             problems += _of_file(error.problems, file if len(files) > 1 else None)
             continue
@@ -78,28 +83,29 @@ class Offline:
         raise Invalid(f"s3://{bucket}/{key} {UNREAD}")
 
 
-def _compiled(file: Path, schemas: Schemas) -> Compiled:
+def _compiled(file: Path, schemas: Schemas, region: str | None) -> Compiled:
     """The agent in `file`, without the action groups whose documents could not be read here."""
     from . import documents
 
     document = documents.rehearsed(documents.read(file))
     try:
-        return _compile(document, schemas)
+        return _compile(document, schemas, region)
     except Invalid as error:
         unread = [problem for problem in error.problems if problem.message.endswith(UNREAD)]
         if not unread or len(unread) < len(error.problems):
             raise
     indexes = {int(found[1]) for problem in unread if (found := _GROUP.match(problem.path))}
     groups = [group for index, group in enumerate(document["actionGroups"]) if index not in indexes]
-    rest = _compile({**document, "actionGroups": groups}, schemas)
+    rest = _compile({**document, "actionGroups": groups}, schemas, region)
     return type(rest)(rest.agent, rest.source, (*rest.warnings, *map(str, unread)))
 
 
-def _compile(document: Document, schemas: Schemas) -> Compiled:
+def _compile(document: Document, schemas: Schemas, region: str | None) -> Compiled:
     from freehold.adapters.catalog import Catalog
     from freehold.configuration import compile_agent
 
-    return compile_agent(document, name=None, schemas=schemas, known_model=Catalog.packaged().find)
+    known_model = Catalog.packaged().find
+    return compile_agent(document, name=None, schemas=schemas, known_model=known_model, region=region)
 
 
 def _of_file(problems: Sequence[Problem], file: Path | None) -> list[Problem]:
@@ -115,13 +121,15 @@ def _of_file(problems: Sequence[Problem], file: Path | None) -> list[Problem]:
 
 
 def _tokens(text: str) -> int:
-    return -(-len(text) // CHARACTERS_PER_TOKEN)
+    from freehold.configuration.tokens import tokens_of_text
+
+    return tokens_of_text(text)
 
 
 def _cost(tool: Tool) -> int:
-    """What a tool adds to every request: its JSON as it is sent, whatever the API wraps it in."""
-    sent = {"name": tool.name, "description": tool.description, "parameters": tool.input_schema}
-    return _tokens(json.dumps(sent, ensure_ascii=False, separators=(",", ":")))
+    from freehold.configuration.tokens import tokens_of_tool
+
+    return tokens_of_tool(tool)
 
 
 def _offered(agent: Agent) -> int:

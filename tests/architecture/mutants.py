@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from rendering import ARN, HERE
+
 from .mutating import (
     Mutate,
     drop,
     forget_an_own_function,
     forget_old_executions,
+    forget_timeouts_of_fast_runs,
     keep_conversations,
     keep_versions,
     mail_alarms,
@@ -42,7 +45,35 @@ MUTANTS: dict[str, tuple[Mutate, str]] = {
         "RunToolRole.Conversations allows",
     ),
     "every table": (
-        statement("ApiRole", "Agents", Resource="arn:aws:dynamodb:us-east-1:123456789012:table/*"),
+        statement("ApiRole", "Agents", Resource=f"{ARN}:dynamodb:{HERE}:table/*"),
+        "ApiRole.Agents allows",
+    ),
+    "every table whose name begins like ours": (
+        statement("ApiRole", "Agents", Resource=f"{ARN}:dynamodb:{HERE}:table/free*"),
+        "ApiRole.Agents allows",
+    ),
+    "every table of one letter more": (
+        statement("ApiRole", "Agents", Resource=f"{ARN}:dynamodb:{HERE}:table/freehold-AgentsTable?"),
+        "ApiRole.Agents allows",
+    ),
+    "every log": (
+        statement("ApiRole", "Logs", Resource=f"{ARN}:logs:{HERE}:log-group:*"),
+        "ApiRole.Logs allows logs:CreateLogStream, logs:PutLogEvents on",
+    ),
+    "every queue": (
+        statement("SweepRole", "DeadLetters", Resource=f"{ARN}:sqs:{HERE}:*"),
+        "SweepRole.DeadLetters allows sqs:SendMessage on",
+    ),
+    "every execution": (
+        statement("SweepRole", "LostExecutions", Resource=f"{ARN}:states:{HERE}:execution:*"),
+        "SweepRole.LostExecutions allows",
+    ),
+    "every execution anywhere": (
+        statement("SweepRole", "LostExecutions", Resource=f"{ARN}:states:*:*:execution:*:*"),
+        "SweepRole.LostExecutions allows",
+    ),
+    "everything but one": (
+        statement("ApiRole", "Agents", Resource=None, NotResource=f"{ARN}:dynamodb:{HERE}:table/other"),
         "ApiRole.Agents allows",
     ),
     "every key in the key's policy": (statement("Key", "Administration", Action="kms:*"), "allows kms:*"),
@@ -72,8 +103,16 @@ MUTANTS: dict[str, tuple[Mutate, str]] = {
     "tools that may be ourselves": (without("OwnFunctionsAreNoTools"), "FinishRunFunction could be a tool"),
     "one of us that may be a tool": (forget_an_own_function, "SweepFunction could be a tool"),
     "every model": (
-        statement("InvokeModelRole", "Models", Resource="arn:aws:bedrock:us-east-1::foundation-model/*"),
-        "InvokeModelRole.Models allows every model",
+        statement("InvokeModelRole", "Models", Resource=f"{ARN}:bedrock:us-east-1::foundation-model/*"),
+        "InvokeModelRole.Models allows bedrock:InvokeModel on",
+    ),
+    "every model that begins with a letter": (
+        statement("InvokeModelRole", "Models", Resource=f"{ARN}:bedrock:us-east-1::foundation-model/a*"),
+        "InvokeModelRole.Models allows bedrock:InvokeModel on",
+    ),
+    "every project": (
+        statement("InvokeModelRole", "DefaultProject", Resource=f"{ARN}:bedrock:{HERE}:project/*"),
+        "InvokeModelRole.DefaultProject allows",
     ),
     "models everywhere": (
         statement("InvokeModelRole", "ModelsBehindProfiles", Condition=None),
@@ -83,7 +122,7 @@ MUTANTS: dict[str, tuple[Mutate, str]] = {
         statement("InvokeModelRole", "MantleModels", Condition=None),
         "MantleModels allows every model",
     ),
-    "schemas from anywhere": (read_every_bucket, "ApiRole.Any reads"),
+    "schemas from anywhere": (read_every_bucket, "ApiRole.Any allows s3:GetObject on"),
     "a role for two": (share_a_role, "is the role of two functions"),
     "a role for anybody": (trust_everybody, "InvokeModelRole may be taken by"),
     "a managed policy": (
@@ -136,6 +175,10 @@ MUTANTS: dict[str, tuple[Mutate, str]] = {
         put("Key", "DeletionPolicy", value="Delete"),
         "Key has no DeletionPolicy",
     ),
+    "a bucket that no update spares": (
+        put("ContentBucket", "UpdateReplacePolicy", value="RetainExceptOnCreate"),
+        "ContentBucket has no UpdateReplacePolicy",
+    ),
     "a public bucket": (
         put("ContentBucket", P, "PublicAccessBlockConfiguration", "BlockPublicPolicy", value=False),
         "ContentBucket could be public",
@@ -170,6 +213,22 @@ MUTANTS: dict[str, tuple[Mutate, str]] = {
     ),
     "no traces": (put("AgentLoopFast", P, "Tracing", "Enabled", value=False), "AgentLoopFast is not traced"),
     "no alarm on dead letters": (without("DeadLettersArrived"), "no alarm looks at AWS/SQS"),
+    "dead letters that nobody is told of": (
+        put("DeadLettersArrived", P, "ActionsEnabled", value=False),
+        "DeadLettersArrived tells nobody: its actions are off",
+    ),
+    "dead letters told of too late": (
+        put("DeadLettersArrived", P, "Threshold", value=1_000_000),
+        "DeadLettersArrived keeps silent about the first one",
+    ),
+    "broken executions told of below some number": (
+        put("LoopBroken", P, "ComparisonOperator", value="LessThanThreshold"),
+        "LoopBroken keeps silent about the first one",
+    ),
+    "fast executions that time out unseen": (
+        forget_timeouts_of_fast_runs,
+        "no alarm looks at ExecutionsTimedOut of AgentLoopFast",
+    ),
     "no alarm on the sweeper": (without("SweeperStopped"), "no alarm looks whether the sweeper runs"),
     "an alarm that tells nobody": (drop("LoopBroken", P, "AlarmActions"), "LoopBroken tells nobody"),
     "an alarm on another metric": (name_another_metric, "nothing emits the metric ModelGone"),
@@ -199,6 +258,10 @@ MUTANTS: dict[str, tuple[Mutate, str]] = {
         "AgentLoop calls RunToolFunction past its alias",
     ),
     "running executions shut out": (forget_old_executions, "AgentLoopRole may not call"),
+    "a version that goes with the next one": (
+        drop("RunToolFunction", "UpdateReplacePolicy"),
+        "goes with the next one",
+    ),
     "a deployment that nothing stops": (
         drop("FinishRunFunction", P, "DeploymentPreference"),
         "FinishRunFunctionDeploymentGroup is not rolled back",

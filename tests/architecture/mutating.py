@@ -37,7 +37,7 @@ def statement(role: str, sid: str, **changes: Any) -> Mutate:
 
     def mutate(template: Template) -> None:
         properties = template["Resources"][role]["Properties"]
-        found = [each for each in _statements(properties) if each.get("Sid") == sid]
+        found = [each for each in _with_effect(properties) if each.get("Sid") == sid]
         assert len(found) == 1, f"{role} has {len(found)} statements {sid}"
         for name, value in changes.items():
             if value is None:
@@ -48,13 +48,14 @@ def statement(role: str, sid: str, **changes: Any) -> Mutate:
     return mutate
 
 
-def _statements(value: Any) -> list[dict[str, Any]]:
+def _with_effect(value: Any) -> list[dict[str, Any]]:
+    """Statements wherever they stand: SAM's template has them behind conditions."""
     if isinstance(value, list):
-        return [each for inner in value for each in _statements(inner)]
+        return [each for inner in value for each in _with_effect(inner)]
     if not isinstance(value, dict):
         return []
     own = [value] if "Effect" in value else []
-    return own + [each for inner in value.values() for each in _statements(inner)]
+    return own + [each for inner in value.values() for each in _with_effect(inner)]
 
 
 def without(resource: str) -> Mutate:
@@ -82,7 +83,7 @@ def forget_an_own_function(template: Template) -> None:
 
 def forget_old_executions(template: Template) -> None:
     (steps,) = [
-        each for each in _statements(template["Resources"]["AgentLoopRole"]) if each.get("Sid") == "Steps"
+        each for each in _with_effect(template["Resources"]["AgentLoopRole"]) if each.get("Sid") == "Steps"
     ]
     steps["Resource"] = [each for each in steps["Resource"] if "Ref" in each]
 
@@ -97,6 +98,11 @@ def name_another_metric(template: Template) -> None:
         "Fn::Sub": 'SELECT SUM(ModelGone) FROM SCHEMA("Freehold", model, service) '
         "WHERE service = '${AWS::StackName}'"
     }
+
+
+def forget_timeouts_of_fast_runs(template: Template) -> None:
+    properties = template["Resources"]["LoopBroken"]["Properties"]
+    properties["Metrics"] = [each for each in properties["Metrics"] if each["Id"] != "fast_timed_out"]
 
 
 def share_a_role(template: Template) -> None:

@@ -46,8 +46,10 @@ def _sam_build(root: Path, target: Path, tools: Path) -> None:
     assert SAM.exists(), "`make sam` installs it"
     tools.mkdir(exist_ok=True)
     for name in TOOLS:
+        found = shutil.which(name)
+        assert found, f"{name} is not on the path"
         (tools / name).unlink(missing_ok=True)
-        (tools / name).symlink_to(shutil.which(name) or f"no-{name}")
+        (tools / name).symlink_to(found)
     given = {"PATH": str(tools), "PYTHON": sys.executable, "SAM_CLI_TELEMETRY": "0"}
     done = subprocess.run(
         [SAM, "build", "--no-cached", "--build-dir", target],

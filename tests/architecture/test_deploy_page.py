@@ -1,4 +1,4 @@
-"""What docs/deploy.md says can be checked without an account: commands, names and sums."""
+"""What docs/deploy.md says can be checked without an account: commands and names."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ import subprocess
 import tomllib
 from functools import cache
 
-import pytest
-import yaml
 from botocore import xform_name
 from botocore.session import Session
 from typer.main import get_command
 
-from freehold.observability.metrics import MODEL_METRICS, SERVICE_METRICS
 from freehold_cli.main import app
+from rendering import configuration, rendered, source, transformed
 
-from . import deploy_page
-from .deploy_page import TEXT, bill, commands, count
-from .deployment import ROOT, template
+from .deploy_page import TEXT, catalog, commands
+from .deployment import ROOT, resources, template
 from .test_build import SAM
 
 OF_THE_AWS_CLI = {"output", "query", "region", "profile"}
 # What the AWS CLI makes of a boolean parameter.
 NEGATED = "no-"
-BILLS = ("idle", "busy", "model")
+LONGEST_NAME_OF_A_STATE_MACHINE = 80
+# What Lambda wants to stay unreserved.
+UNRESERVED = 100
 
 
 def options(command: list[str]) -> set[str]:
@@ -96,7 +95,8 @@ def test_every_parameter_and_output_exists():
     listed = set(
         re.findall(r"`(\w+)`", "\n".join(line.split("|")[1] for line in table.splitlines() if "|" in line))
     )
-    assigned = set(re.findall(r"\b([A-Z]\w+)=", re.sub(r"[A-Z_]{3,}=|OutputKey==", "", TEXT)))
+    shell = re.sub(r"```python.*?```", "", TEXT, flags=re.DOTALL)
+    assigned = set(re.findall(r"\b([A-Z]\w+)=", re.sub(r"[A-Z_]{3,}=|OutputKey==", "", shell)))
     asked = set(re.findall(r"OutputKey=='(\w+)'", TEXT))
 
     assert {"ModelSource", "BedrockModels"} <= listed <= parameters
@@ -114,66 +114,55 @@ def test_every_environment_is_configured_with_the_stack_it_is_said_to_have():
 
 def test_what_is_kept_after_the_stack_is_named_with_its_removal():
     kept = {
-        name
-        for name, resource in template()["Resources"].items()
+        resource["Properties"].get("LayerName", name)
+        for name, resource in transformed(source(), configuration("prod"))["Resources"].items()
         if str(resource.get("DeletionPolicy", "")).startswith("Retain")
+        # A version goes with its function.
+        and resource["Type"] != "AWS::Lambda::Version"
     }
 
-    assert kept == {"AgentsTable", "ContentBucket", "Key", "SessionsTable"}
-    section = TEXT[TEXT.index("## Uninstall") :]
-    assert {"`AgentsTable`", "`ContentBucket`", "`KeyArn`", "`SessionsTable`"} <= set(
-        re.findall(r"`\w+`", section)
-    )
-    assert {"AgentsTable", "ContentBucket", "KeyArn", "SessionsTable"} <= set(template()["Outputs"])
+    assert kept == {"AgentsTable", "ContentBucket", "CoreLayer", "DependencyLayer", "Key", "SessionsTable"}
+    section = TEXT[TEXT.index("## Uninstall") : TEXT.index("## When something goes wrong")]
+    outputs = {"AgentsTable", "ContentBucket", "KeyArn", "SessionsTable"}
+    assert outputs | {"CoreLayer", "DependencyLayer"} <= set(re.findall(r"`(\w+)`", section))
+    assert outputs <= set(template()["Outputs"])
+    assert "for layer in CoreLayer DependencyLayer; do" in section
 
 
-# -- costs
+def test_a_failed_first_deployment_leaves_what_the_page_says():
+    made = transformed(source(), configuration("prod"))["Resources"].items()
+
+    kept = {each["Type"] for _, each in made if each.get("DeletionPolicy") == "Retain"}
+
+    assert kept - {"AWS::Lambda::Version"} == {"AWS::Lambda::LayerVersion"}
+    assert "Tables, bucket and key are gone with it; versions of the layers stay" in TEXT
 
 
-@pytest.mark.parametrize("heading", BILLS)
-def test_the_bills_add_up(heading: str):
-    rows, total = bill(heading)
+def test_the_region_that_is_set_serves_the_model_of_the_example():
+    model = json.loads((ROOT / "examples" / "customer-support" / "agent.json").read_text())["foundationModel"]
+    (entry,) = [each for each in catalog() if model in (each["id"], *each.get("aliases", ()))]
+    (told,) = re.findall(r"model answers in ([\w-]+) and ([\w-]+)\.", TEXT)
 
-    assert {row.what: row.cost for row in rows} == {row.what: row.dollars for row in rows}
-    assert total == round(sum(row.cost for row in rows), 2)
-
-
-def test_the_bills_count_what_the_template_has():
-    idle = {row.what: row for row in bill("idle")[0]}
-    busy = {row.what: row for row in bill("busy")[0]}
-    sweeps = 730 * 60
-    (sweeper,) = [each for name, each in template()["Resources"].items() if name == "SweepFunction"]
-
-    assert idle["KMS key"].many == count("AWS::KMS::Key")
-    assert idle["secret"].many == count("AWS::SecretsManager::Secret")
-    assert idle["dashboard"].many == count("AWS::CloudWatch::Dashboard")
-    assert idle["metrics that alarms watch"].many == deploy_page.watched_metrics()
-    assert sweeper["Properties"]["Events"]["EveryMinute"]["Properties"]["Schedule"] == "rate(1 minute)"
-    assert idle["the sweeper: invocations"].many == idle["traces"].many == sweeps
-    assert busy["metrics of one model and of the service, all in use"].many == len(
-        MODEL_METRICS | SERVICE_METRICS
-    )
-    assert busy["the idle stack"].price == bill("idle")[1]
+    assert list(told) == entry["regions"]
+    assert set(re.findall(r"export AWS_REGION=(\S+) AWS_DEFAULT_REGION=(\S+)", TEXT)) == {(told[0], told[0])}
 
 
-def test_the_prices_are_those_that_the_bench_counts_with():
-    prices = json.loads((ROOT / "bench" / "prices.json").read_text())
-    per_million, per_second = prices["perMillion"], prices["perGbSecond"]
-    rows = {row.what: row.price for heading in BILLS for row in bill(heading)[0]}
+def test_the_concurrency_of_prod_is_what_its_functions_reserve():
+    made = rendered(source(), configuration("prod"))["Resources"].values()
+    reserved = sum(each.get("Properties", {}).get("ReservedConcurrentExecutions", 0) for each in made)
+    (asked,) = [
+        int(words[words.index("--desired-value") + 1]) for words in named("aws") if "L-B99A9384" in words
+    ]
 
-    assert prices["date"] == "2026-11"
-    assert (
-        rows["the sweeper: invocations"]
-        == rows["Lambda for the looks: requests"]
-        == per_million["Lambda requests"]
-    )
-    assert rows["its reads, 16 shards each minute"] == per_million["DynamoDB read units"]
-    assert rows["its time, 0.5 s of 512 MB assumed"] == per_second["Lambda arm64"]
+    assert f"It reserves {reserved} " in TEXT
+    assert reserved + UNRESERVED <= asked
 
 
-def test_the_model_of_the_example_costs_what_the_catalog_says():
-    catalog = yaml.safe_load((ROOT / "layers" / "core" / "freehold" / "models.yaml").read_text())
-    (price,) = [each["price"] for each in catalog["models"] if each["id"] == "openai.gpt-5.5"]
-    rows = {row.what: row.price for row in bill("model")[0]}
+def test_a_stacks_name_may_be_as_long_as_the_names_made_of_it_allow():
+    made = [each["Name"].removeprefix("${AWS::StackName}") for each in names_of_machines()]
 
-    assert rows == {"tokens in": float(price["input"]), "tokens out": float(price["output"])}
+    assert f"at most {LONGEST_NAME_OF_A_STATE_MACHINE - max(map(len, made))} characters" in TEXT
+
+
+def names_of_machines() -> list[dict[str, str]]:
+    return [{"Name": each["Name"]["Fn::Sub"]} for each in resources("AWS::Serverless::StateMachine").values()]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rendering import Template, configuration, source, transformed
+from rendering import ARN, HERE, REGION, Template, configuration, rendered, source, transformed
 
 from .deployment import ROOT, folder, functions, resources, template, value
 from .source import read, sources
@@ -37,11 +37,16 @@ def test_every_folder_of_functions_is_deployed():
     assert {folder(function) for function in FUNCTIONS.values()} == folders
 
 
-def test_a_run_is_not_taken_for_lost_while_a_step_may_still_be_at_work():
-    defaults = {name: parameter.get("Default") for name, parameter in template()["Parameters"].items()}
+@pytest.mark.parametrize("environment", ["default", "dev", "prod"])
+def test_a_run_is_not_taken_for_lost_while_a_step_may_still_be_at_work(environment: str):
+    names = ("RunToolLambdaSeconds", "RunToolStateSeconds", "PatienceSeconds", "RetentionDays", "ContentDays")
+    defaults = {name: template()["Parameters"][name]["Default"] for name in names}
+    tool, state, patience, retention, content = (
+        int(configuration(environment).get(name, default)) for name, default in defaults.items()
+    )
 
-    assert defaults["RunToolLambdaSeconds"] < defaults["RunToolStateSeconds"] < defaults["PatienceSeconds"]
-    assert defaults["RetentionDays"] + 2 < defaults["ContentDays"]
+    assert tool < state < patience
+    assert retention + 2 < content
 
 
 # -- settings
@@ -148,6 +153,17 @@ def test_another_value_of_a_parameter_publishes_a_new_version(name: str):
     assert function["AutoPublishAliasAllProperties"] is True
 
 
+def test_the_description_of_a_version_names_the_region_that_is_asked():
+    """Blank or by name, it is the same function, and of one function Lambda makes no second version."""
+
+    def described(parameters: dict[str, str]) -> set[str]:
+        made = rendered(source(), parameters)["Resources"].values()
+        return {each["Properties"]["Description"] for each in made if each["Type"] == "AWS::Lambda::Version"}
+
+    assert described({}) == described({"ModelRegion": REGION})
+    assert described({}) != described({"ModelRegion": "eu-west-1"})
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_description_of_a_version_always_fits(name: str):
     text = str(FUNCTIONS[name]["VersionDescription"])
@@ -194,6 +210,22 @@ def test_an_environment_sets_parameters_that_there_are_to_values_that_they_take(
         allowed = [str(each) for each in declared[name].get("AllowedValues", [given])]
         assert given in allowed, f"{name} takes {', '.join(allowed)}"
         assert re.search(declared[name].get("AllowedPattern", ""), given)
+
+
+@pytest.mark.parametrize("function", ["desk", "desk:live", "desk:7", "desk:$LATEST", "Desk_1-x"])
+def test_a_listed_tool_is_one_function(function: str):
+    assert may_be_listed(f"{ARN}:lambda:{HERE}:function:{function}")
+
+
+@pytest.mark.parametrize("function", ["*", "desk*", "desk:*", "desk::live", "desk:", ":live", "desk:a:b", ""])
+def test_a_listed_tool_is_no_pattern(function: str):
+    """A * would make a tool of every function, tagged or not."""
+    assert not may_be_listed(f"{ARN}:lambda:{HERE}:function:{function}")
+
+
+def may_be_listed(arn: str) -> bool:
+    """CloudFormation asks it of each value of a list."""
+    return bool(re.fullmatch(template()["Parameters"]["ToolFunctions"]["AllowedPattern"], arn))
 
 
 def test_no_setting_is_read_anywhere_but_in_wiring():

@@ -8,17 +8,25 @@ from typing import Any
 
 import pytest
 
-from rendering import Template, configuration, rendered, source
+from rendering import ARN, HERE, Template, configuration, rendered, source
 
 from .mutants import MUTANTS
 from .rules import PROD_RULES, RULES, broken
 
 ENVIRONMENTS = {"default": RULES, "dev": RULES, "prod": RULES + PROD_RULES}
+# What no environment sets and makes resources or statements of its own.
+CHOICES = {
+    "AlarmEmail": "operations@example.com",
+    "ModelRegion": "us-east-1",
+    "SchemaBuckets": "schemas,more-schemas",
+    "ToolFunctions": f"{ARN}:lambda:{HERE}:function:desk,{ARN}:lambda:{HERE}:function:shop:live",
+}
 
 
+@pytest.mark.parametrize("choices", [{}, CHOICES], ids=["as it is", "with choices"])
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_the_template_keeps_every_rule(environment: str):
-    template = rendered(source(), configuration(environment))
+def test_the_template_keeps_every_rule(environment: str, choices: dict[str, str]):
+    template = rendered(source(), {**configuration(environment), **choices})
 
     assert broken(template, ENVIRONMENTS[environment]) == []
 
@@ -57,7 +65,7 @@ def test_a_new_account_can_deploy_it():
 
 
 def test_a_key_of_ones_own_is_used_everywhere_and_none_is_made():
-    own = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+    own = f"{ARN}:kms:{HERE}:key/11111111-2222-3333-4444-555555555555"
 
     template = rendered(source(), {**configuration("prod"), "KmsKeyArn": own})
 

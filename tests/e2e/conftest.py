@@ -1,12 +1,13 @@
 """The suite for a stack that is deployed somewhere: `make e2e STACK=name`. It leaves nothing but its runs behind.
 
-Your AWS settings lead to the stack, AWS_ENDPOINT_URL included. FREEHOLD_URL replaces the address in its outputs.
+Your AWS settings lead to the stack, AWS_ENDPOINT_URL included. `URL=…` replaces the address in its outputs,
+FREEHOLD_URL never: in a shell that has worked with one stack it would send the keys of another there.
 """
 
 from __future__ import annotations
 
-import os
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ HOUR = 3_600
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--stack", help="name of the deployed CloudFormation stack")
+    parser.addoption("--url", help="its API's address, where that is not the one in the stack's outputs")
     parser.addoption("--model", default="rehearsal", help="the model that answers; rehearsal costs nothing")
 
 
@@ -62,7 +64,7 @@ def deployed(request: pytest.FixtureRequest) -> Deployed:
     if not name:
         pytest.skip("needs a deployed stack: make e2e STACK=name")
     outputs = AwsAccount({}).outputs(name)
-    url = os.environ.get("FREEHOLD_URL") or outputs["ApiUrl"]
+    url = request.config.getoption("--url") or outputs["ApiUrl"]
     return Deployed(name, outputs, url, ApiKeys(boto3.client("dynamodb"), outputs["AgentsTable"]))
 
 
@@ -79,7 +81,8 @@ def api(deployed: Deployed) -> Iterator[Freehold]:
 @pytest.fixture(scope="session")
 def tools(deployed: Deployed) -> Iterator[str]:
     """The ARN of a Lambda with the suite's two functions, in a stack that lasts as long as the suite."""
-    cloudformation, name = boto3.client("cloudformation"), f"e2e-of-{deployed.name}"
+    # A name of its own: what an interrupted run left behind is in nobody's way.
+    cloudformation, name = boto3.client("cloudformation"), f"e2e-{uuid.uuid4().hex[:8]}-of-{deployed.name}"
     body = (Path(__file__).parent / "tools.yaml").read_text()
     cloudformation.create_stack(StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_IAM"])
     try:

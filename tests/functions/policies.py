@@ -9,12 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rendering import configuration, rendered, source, transformed
+from architecture.rules.reading import listed, resources, statements
+from rendering import ACCOUNT, HERE, REGION, configuration, rendered, source, transformed
 
 from .aws import Request
 from .lambdas import ENVIRONMENT
 
-HERE = "us-east-1:123456789012"
 LISTED_TOOL = f"arn:aws:lambda:{HERE}:function:listed"
 # Of the functions that agents name as tools; others carry none.
 TAGS = {f"arn:aws:lambda:{HERE}:function:desk": {"freehold:tool": "true"}}
@@ -69,7 +69,7 @@ class Permission:
         return all(
             operator.endswith("IfExists")
             if key not in context
-            else any(matches(context[key], value) for value in _listed(values))
+            else any(matches(context[key], value) for value in listed(values))
             for key, values in keys.items()
         )
 
@@ -95,31 +95,26 @@ def functions() -> dict[str, dict[str, Any]]:
 @cache
 def permissions(function: str, effect: str = "Allow") -> tuple[Permission, ...]:
     return tuple(
-        Permission(action, resource, statement.get("Condition", {}))
-        for statement in _statements(function)
-        if statement["Effect"] == effect and statement["Sid"] not in BY_LAMBDA
-        for action in _listed(statement["Action"])
-        for resource in _listed(statement["Resource"])
+        Permission(action, resource, statement.given.get("Condition", {}))
+        for statement in statements(_template())
+        if statement.where in _policies(function)
+        and statement.given["Effect"] == effect
+        and statement.given["Sid"] not in BY_LAMBDA
+        for action in statement.actions
+        for resource in statement.resources
     )
 
 
 @cache
-def _resources() -> dict[str, Any]:
-    return rendered(source(), PARAMETERS, NAMES)["Resources"]
+def _template() -> dict[str, Any]:
+    return rendered(source(), PARAMETERS, NAMES)
 
 
-def _statements(function: str) -> Iterator[dict[str, Any]]:
-    """Of the function's role, and of policies that are attached to it."""
+def _policies(function: str) -> set[str]:
+    """The function's role, and policies that are attached to it."""
     role = functions()[function]["Role"]["Fn::GetAtt"][0]
-    for policy in _resources()[role]["Properties"]["Policies"]:
-        yield from policy["PolicyDocument"]["Statement"]
-    for resource in _resources().values():
-        if resource["Type"] == "AWS::IAM::Policy" and f"freehold-{role}" in resource["Properties"]["Roles"]:
-            yield from resource["Properties"]["PolicyDocument"]["Statement"]
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    attached = resources(_template(), "AWS::IAM::Policy").items()
+    return {role} | {name for name, policy in attached if f"freehold-{role}" in policy["Roles"]}
 
 
 def needed(request: Request) -> list[Need]:
@@ -144,7 +139,7 @@ def needed(request: Request) -> list[Need]:
         case "lambda":
             return [call_of(given["FunctionName"])]
         case "bedrock-runtime":
-            return list(_model_needs(given["modelId"]))
+            return list(_model_needs(given["modelId"], operation))
         case "bedrock-mantle":
             project = f"arn:aws:bedrock-mantle:{HERE}:project/default"
             context = {"bedrock-mantle:Model": given["modelId"]}
@@ -162,17 +157,20 @@ def call_of(arn: str, tags: Mapping[str, str] | None = None) -> Need:
 
 def _key(action: str, service: str) -> Need:
     """The use of the key that a service makes of it in the caller's name."""
-    return Need(action, KEY, {"kms:ViaService": f"{service}.us-east-1.amazonaws.com"})
+    return Need(action, KEY, {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"})
 
 
-def _model_needs(model: str) -> Iterator[Need]:
-    """https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html"""
-    here = {"aws:RequestedRegion": "us-east-1"}
+def _model_needs(model: str, operation: str) -> Iterator[Need]:
+    """https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html, and for the Responses API
+    https://docs.aws.amazon.com/bedrock/latest/userguide/inference-responses-api.html"""
+    here = {"aws:RequestedRegion": REGION}
+    if operation == "Responses":
+        yield Need("bedrock:InvokeModel", f"arn:aws:bedrock:{HERE}:project/default", here)
     if not model.startswith((*GEOGRAPHIES, "arn:")):
-        yield Need("bedrock:InvokeModel", f"arn:aws:bedrock:us-east-1::foundation-model/{model}", here)
+        yield Need("bedrock:InvokeModel", f"arn:aws:bedrock:{REGION}::foundation-model/{model}", here)
         return
     profile = model if model.startswith("arn:") else f"arn:aws:bedrock:{HERE}:inference-profile/{model}"
-    yield Need("bedrock:InvokeModel", profile, here | {"aws:ResourceAccount": "123456789012"})
+    yield Need("bedrock:InvokeModel", profile, here | {"aws:ResourceAccount": ACCOUNT})
     # An application's own profile says nothing of the model behind it; here it is a Claude.
     behind = "anthropic.claude-opus-5-5" if model.startswith("arn:") else model.split(".", 1)[1]
     elsewhere = {"aws:RequestedRegion": "us-west-2", "bedrock:InferenceProfileArn": profile}

@@ -20,13 +20,14 @@ from freehold.adapters.catalog import Catalog
 from freehold.errors import ToolThrottled
 from freehold.values.run import Call
 from model_server import ModelServer, Reply, say
+from rendering import HERE
 
 from .aws import REQUESTS, Request, answered, aws
 from .caller import TENANT
 from .calls import CALLS, make_one_of_each
 from .deployed import Deployed, desk
 from .lambdas import environment, forget, invoke
-from .policies import HERE, LISTED_TOOL, allowed, call_of, functions, needed, permissions
+from .policies import LISTED_TOOL, allowed, call_of, functions, needed, permissions
 from .test_sweep import SCHEDULE
 
 LARGE = "x" * 40_000
@@ -255,8 +256,8 @@ def test_a_function_of_another_stack_whose_name_begins_like_ours_can():
 # -- models
 
 
-def asked(model: str, host: str) -> Request:
-    return Request("invoke_model", host, "Converse", {"modelId": model})
+def asked(model: str, host: str, operation: str = "Converse") -> Request:
+    return Request("invoke_model", host, operation, {"modelId": model})
 
 
 def test_every_model_of_the_catalog_may_be_asked():
@@ -265,7 +266,7 @@ def test_every_model_of_the_catalog_may_be_asked():
     shut_out = [
         entry.id
         for entry in entries
-        for need in needed(asked(entry.id, entry.host or "bedrock-runtime"))
+        for need in needed(asked(entry.id, entry.host or "bedrock-runtime", entry.api.capitalize()))
         if not allowed("invoke_model", need)
     ]
 

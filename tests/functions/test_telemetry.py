@@ -173,7 +173,7 @@ def test_a_metric_has_one_line_for_each_set_of_dimensions():
         assert directive["Namespace"] == "Freehold"
         assert {name: line[name] for name in dimensions} in (
             {"service": STACK},
-            {"service": STACK, "model": "scripted"},
+            {"service": STACK, "model": "other"},
         )
         assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}.items() <= known.items()
 

@@ -8,7 +8,7 @@ import pytest
 
 from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.ending import Ending
-from freehold.errors import ModelRejected, ModelThrottled
+from freehold.errors import ModelRejected, ModelThrottled, ModelUnavailable
 from world import World
 
 REFUSAL = ModelRejected("the server answered 400", words="no such model")
@@ -46,6 +46,22 @@ def test_the_last_words_count(world: World):
     assert ended is not None
     assert "no such model" in str(ended.error)
     assert "slow down" not in str(ended.error)
+
+
+def test_words_of_a_failure_before_are_not_those_of_the_last_one(world: World):
+    throttled = ModelThrottled("the server answered 429", words="slow down")
+    lost = ModelUnavailable("no answer within 110 s")
+    world.model = ScriptedModel([throttled, lost])
+    run = world.ask()
+    for _ in range(2):
+        with pytest.raises((ModelThrottled, ModelUnavailable)):
+            world.invoke_model(run)
+
+    ended = world.finish(run, gave_up(lost, "ModelUnavailable"))
+
+    assert ended is not None
+    assert ended.error is not None
+    assert ended.error.message == "no answer within 110 s"
 
 
 def test_the_same_words_again_are_no_second_write(world: World):

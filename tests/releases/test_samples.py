@@ -252,7 +252,9 @@ def test_the_scenes_set_every_field_of_every_record(written: list[dict[str, Any]
     for record, kind in records.KINDS.items():
         stored = [item for item in written if item["kind"] == kind]
         names = {name for item in stored for name in (*item, *item.get("body", {}))}
-        unset |= {f"{kind}.{each.name}" for each in fields(record) if each.name not in names}
+        # What a newer release wrote is carried under its own names.
+        own = {each.name for each in fields(record)} - {"carried"}
+        unset |= {f"{kind}.{name}" for name in own - names}
 
     assert unset == set()
 

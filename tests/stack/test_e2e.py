@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -42,8 +44,10 @@ def make_e2e(*arguments: str, **environment: str) -> subprocess.CompletedProcess
 def test_the_suite_for_deployed_stacks_passes(stack: LocalStack):
     running = stack.running()
     assert running is not None
+    # As in a shell that has worked with another stack.
+    elsewhere = {"FREEHOLD_URL": "http://127.0.0.1:9/v1", "FREEHOLD_KEY": "fh_of_another_stack"}
 
-    done = make_e2e(f"STACK={STACK}", FREEHOLD_URL=running.url, **stack.aws.environment())
+    done = make_e2e(f"STACK={STACK}", f"URL={running.url}", **elsewhere, **stack.aws.environment())
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert " skipped" not in done.stdout
@@ -88,3 +92,36 @@ def test_the_page_on_deploying_leads_from_the_first_key_to_an_answer(stack: Loca
     assert "stack answers at" in done.stdout
     assert done.stdout.count("COMPLETED") == 2
     assert "ORD-10042" in done.stdout
+
+
+def test_what_is_missing_comes_back_from_a_restored_table(stack: LocalStack):
+    """The script of the page; what restores a table is AWS's, so the copy is made here."""
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    (script,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    dynamodb, running = stack.aws.client("dynamodb"), stack.running()
+    assert running is not None
+    table, copy = running.outputs["SessionsTable"], "freehold-sessions-restored"
+    keys = [("pk", "HASH"), ("sk", "RANGE")]
+    dynamodb.create_table(
+        TableName=copy,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+    )
+
+    def item(number: int, text: str) -> dict[str, Any]:
+        return {"pk": {"S": "CONV#restored#C1"}, "sk": {"S": f"RUN#{number:06d}"}, "body": {"S": text}}
+
+    for number in (1, 2):
+        dynamodb.put_item(TableName=copy, Item=item(number, "as it was"))
+    dynamodb.put_item(TableName=table, Item=item(2, "as it is"))
+    given = {"SESSIONS_TABLE": table, **stack.aws.environment()}
+
+    subprocess.run([sys.executable, "-c", script], env=os.environ | given, check=True)
+
+    found = dynamodb.query(
+        TableName=table,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": "CONV#restored#C1"}},
+    )
+    assert found["Items"] == [item(1, "as it was"), item(2, "as it is")]

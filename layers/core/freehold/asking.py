@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from . import context
 from .decide import MODEL_TIMEOUT_SECONDS
-from .errors import ContextTooLong, ModelRejected, ModelThrottled, ModelUnavailable
-from .ports import Model, Models
+from .errors import ContextTooLong, FreeholdError, ModelRejected, ModelThrottled, ModelUnavailable
+from .ports import Models
 from .values.agent import Agent, ModelChoice
 from .values.model import Image, Message, ModelEntry, ModelReply, ModelRequest, UserMessage
 from .values.run import Fallback, History
@@ -18,7 +17,7 @@ MIN_MODEL_TIMEOUT_SECONDS = 5
 # What a model gets of the time that is left where another could still take over from it.
 SHARE_BEFORE_FALLBACK = 0.6
 # A window is judged by characters, so a model may find too long what should have fitted.
-WINDOW_SHARES, LEAST_WINDOW_SHARE = (1.0, 0.5), 0.25
+WINDOW_SHARES = (1.0, 0.5, 0.25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,35 +57,54 @@ class Answer:
 
 
 def ask(conversation: Conversation, models: Models, *, now: Callable[[], int], until: int) -> Answer:
-    """Ask one model after the other; `until` (epoch ms) bounds them all.
+    """Ask one model after the other, as long as there is time; `until` (epoch ms) bounds them all.
 
-    Raises what the last model met. Only throttling and outages lead to the next one: what a model rejects is the
-    request's own fault.
+    Throttling and outages lead to the next model. What the first one rejects is the request's own fault and goes to no
+    other; one that cannot take over is passed by. Raises the last throttling or outage: the state machine waits
+    and begins anew.
     """
-    agent = conversation.agent
+    passing: FreeholdError | None = None
     fallback: Fallback | None = None
-    *others, last = agent.models
-    for choice in others:
-        model, entry = _priced(agent, choice, models)
+    choices = conversation.agent.models
+    for choice in choices:
+        left = until - now()
+        if passing is not None and left < MIN_MODEL_TIMEOUT_SECONDS * 1000:
+            break
+        ends = now() + int(left * (1 if choice is choices[-1] else SHARE_BEFORE_FALLBACK))
         try:
-            seconds = (until - now()) / 1000 * SHARE_BEFORE_FALLBACK
-            return Answer(entry, _reply(conversation, model, entry, seconds=seconds), fallback)
+            return _answer(conversation, choice, models, now=now, until=ends, fallback=fallback)
         except (ModelThrottled, ModelUnavailable) as error:
-            fallback = Fallback(entry.id, type(error).__name__)
-    model, entry = _priced(agent, last, models)
-    return Answer(entry, _reply(conversation, model, entry, seconds=(until - now()) / 1000), fallback)
+            passing = error
+            fallback = Fallback(choice.model, type(error).__name__)
+        except ModelRejected as error:
+            if passing is None:
+                raise
+            fallback = Fallback(choice.model, type(error).__name__)
+    raise passing or AssertionError("an agent has at least one model")
 
 
-def _priced(agent: Agent, choice: ModelChoice, models: Models) -> tuple[Model, ModelEntry]:
-    model, entry = models.choose(choice)
-    if agent.limits.max_cost_usd is not None and entry.price is None:
-        raise ModelRejected(f"limits.maxCostUsd needs a model with a known price; {entry.id} has none")
-    return model, entry
-
-
-def _reply(conversation: Conversation, model: Model, entry: ModelEntry, *, seconds: float) -> ModelReply:
+def _answer(
+    conversation: Conversation,
+    choice: ModelChoice,
+    models: Models,
+    *,
+    now: Callable[[], int],
+    until: int,
+    fallback: Fallback | None,
+) -> Answer:
     """With less of the conversation, and less again, where the model finds it too long."""
+    model, entry = models.choose(choice)
+    if conversation.agent.limits.max_cost_usd is not None and entry.price is None:
+        raise ModelRejected(f"limits.maxCostUsd needs a model with a known price; {entry.id} has none")
+    too_long: ContextTooLong | None = None
     for share in WINDOW_SHARES:
-        with suppress(ContextTooLong):
-            return model.reply(conversation.request(entry, share=share, seconds=seconds))
-    return model.reply(conversation.request(entry, share=LEAST_WINDOW_SHARE, seconds=seconds))
+        seconds = (until - now()) / 1000
+        if too_long is not None and seconds < MIN_MODEL_TIMEOUT_SECONDS:
+            break
+        try:
+            return Answer(
+                entry, model.reply(conversation.request(entry, share=share, seconds=seconds)), fallback
+            )
+        except ContextTooLong as error:
+            too_long = error
+    raise too_long or AssertionError("there is at least one share")

@@ -11,7 +11,7 @@ from typing import Literal
 from .errors import Conflict, SessionBusy, StaleWrite
 from .ports import Executions, Sessions
 from .values.agent import Agent
-from .values.model import Image
+from .values.content import Image
 from .values.run import Principal, Run, RunKey, Session
 
 BEGIN_ATTEMPTS = 100

@@ -17,11 +17,10 @@ from .values.model import (
     UserMessage,
 )
 from .values.run import Call, History, Lap, Run
-from .window import budget, fit
+from .window import budget, fit, with_newest_images, without_images
 
 UNFINISHED = "(This answer was not finished: {reason}.)"
 LOST = "No result was recorded for this call."
-NOT_SEEN = "[{count} image(s) came with this message and cannot be shown to you]"
 EXCERPT = 200
 UNKNOWN_MODEL = ModelEntry("", "")
 
@@ -37,7 +36,8 @@ def messages(
     """
     begun = [turn for turn in past if turn.laps or turn.run.status != "CANCELLED"]
     told = [tuple(_turn(turn, entry, ended=True)) for turn in begun]
-    return fit(told, tuple(_turn(current, entry, ended=False)), characters=int(budget(entry.window) * share))
+    now = tuple(_turn(current, entry, ended=False))
+    return with_newest_images(fit(told, now, characters=int(budget(entry.window) * share)), share=share)
 
 
 def instruction(agent: Agent, attributes: Mapping[str, str]) -> str:
@@ -70,12 +70,10 @@ def _turn(turn: History, entry: ModelEntry, *, ended: bool) -> Iterator[Message]
 
 
 def _asked(run: Run, entry: ModelEntry) -> UserMessage:
-    if not run.images:
-        return UserMessage(run.input)
+    message = UserMessage(run.input, run.images)
     # What a model has refused once would make it refuse the whole conversation for good.
-    if entry.images and run.status != "FAILED":
-        return UserMessage(run.input, run.images)
-    return UserMessage(f"{run.input}\n\n{NOT_SEEN.format(count=len(run.images))}")
+    seen = entry.images and run.status != "FAILED"
+    return message if seen or not run.images else without_images(message)
 
 
 def _uses(run: Run, lap: Lap) -> tuple[ToolUse, ...]:

@@ -10,8 +10,7 @@ from typing import Any
 from .beginning import activated, start_run
 from .errors import Conflict, NotFound, StaleWrite
 from .ports import Agents, Events, Executions, Sessions
-from .tool_call import UNKNOWN
-from .values.run import History, Result, Run, RunError, RunKey, Session, Status
+from .values.run import UNKNOWN, History, Result, Run, RunError, RunKey, Session, Status
 
 FINISH_ATTEMPTS = 20
 LONGEST_MESSAGE = 2000

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from .values.agent import Agent, ModelChoice
-from .values.model import Image, ModelEntry, ModelReply, ModelRequest
-from .values.run import (
-    Discarded,
-    History,
-    Lap,
-    LateResult,
-    Marker,
-    Result,
-    Run,
-    RunKey,
-    Session,
-)
+if TYPE_CHECKING:
+    from .values.agent import Agent, ModelChoice
+    from .values.content import Image
+    from .values.model import ModelEntry, ModelReply, ModelRequest
+    from .values.run import (
+        Discarded,
+        History,
+        Lap,
+        LateResult,
+        Marker,
+        Result,
+        Run,
+        RunKey,
+        Session,
+    )
 
 # Of the index of open runs.
 SHARDS = 16

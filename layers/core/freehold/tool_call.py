@@ -11,12 +11,8 @@ from .errors import CallInProgress, OutcomeUnknown, StaleWrite, ToolFailed, Tool
 from .ports import Agents, Sessions, Tools
 from .state import run_of
 from .values.agent import Tool
-from .values.run import CallOutcome, Lap, LateResult, Marker, Result, Run, RunKey
+from .values.run import UNKNOWN, CallOutcome, Lap, LateResult, Marker, Result, Run, RunKey
 
-UNKNOWN = (
-    "The outcome of this call is unknown: it may or may not have taken effect, and it was not repeated. "
-    "Check before asking for it again, and tell the user."
-)
 READ_AGAIN = 5
 # What is kept of the Lambda's own time for the client's read margin and for writing the result.
 TIMEOUT_MARGIN_SECONDS = 8

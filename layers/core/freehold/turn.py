@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 from .asking import Answer, Conversation, ask
@@ -104,7 +105,7 @@ def _add_lap(history: History, agent: Agent, invocation: Invocation, using: Coll
     if history.run.deadline_at is not None:
         until = min(until, history.run.deadline_at)
     past = using.sessions.past(history.run.key) if history.run.turn > 1 else ()
-    conversation = Conversation(agent, past, history, using.sessions.image)
+    conversation = Conversation(agent, past, history, cache(using.sessions.image))
     try:
         answer = ask(conversation, using.models, now=using.now, until=until)
     except (ModelRejected, ModelThrottled, ModelUnavailable) as error:
@@ -119,7 +120,7 @@ def _add_lap(history: History, agent: Agent, invocation: Invocation, using: Coll
 
 def _keep_words(run: Run, error: FreeholdError, using: Collaborators) -> None:
     """The state carries no content, so what the provider said goes to the run itself, where its end finds it."""
-    if error.words and error.words != run.model_words:
+    if error.words != run.model_words:
         # Whoever wrote the run first has ended, cancelled or taken it over.
         with suppress(StaleWrite):
             using.sessions.keep_words(run, error.words)

@@ -18,6 +18,9 @@ DEFAULT_WINDOW = 128_000
 HISTORY_SHARE = 0.6
 # No single tool result takes more than this share of the history.
 RESULT_SHARE = 0.25
+# Providers bound both, and a Lambda's memory holds each image several times over while it is sent.
+MOST_IMAGES, MOST_IMAGE_BYTES = 20, 8_000_000
+NOT_SEEN = "[{count} image(s) came with this message and cannot be shown to you]"
 CUT = "\n[… cut here: {left} of {all} characters are not shown …]"
 DROPPED = "[not shown any more: {all} characters]"
 
@@ -43,6 +46,24 @@ def fit(past: Sequence[Turn], current: Turn, *, characters: int) -> Turn:
             break
         kept.append(told)
     return tuple(message for turn in (*reversed(kept), now) for message in turn)
+
+
+def with_newest_images(messages: Turn, *, share: float = 1.0) -> Turn:
+    """Only as many images as a request may hold, the newest; in place of others stands that they were there."""
+    count, size = MOST_IMAGES * share, MOST_IMAGE_BYTES * share
+    told: list[Message] = []
+    for message in reversed(messages):
+        if isinstance(message, UserMessage) and message.images:
+            count -= len(message.images)
+            size -= sum(image.size for image in message.images)
+            message = message if min(count, size) >= 0 else without_images(message)  # noqa: PLW2901
+        told.append(message)
+    return tuple(reversed(told))
+
+
+def without_images(message: UserMessage) -> UserMessage:
+    """The message, with a note in place of its images."""
+    return UserMessage(f"{message.text}\n\n{NOT_SEEN.format(count=len(message.images))}".strip())
 
 
 def length(turn: Turn) -> int:

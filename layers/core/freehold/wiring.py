@@ -1,7 +1,8 @@
 """The composition root: environment in, collaborators out. The only module that chooses adapters.
 
-Each function is built once per Lambda environment. Clients that call models and tools make one attempt, because
-Step Functions alone retries. Tables and buckets are retried by botocore: every write to them is conditional.
+Each function is built once per Lambda environment. Clients that call models and tools make one attempt: Step Functions
+repeats steps, and a step asks another model, or with less of the conversation, but never the same again. Tables and
+buckets are retried by botocore: every write to them is conditional.
 """
 
 from __future__ import annotations
@@ -143,6 +144,11 @@ def turn() -> Collaborators:
     return Collaborators(sessions(), agents(), models, check_arguments, now, new_id)
 
 
+def model_region() -> str:
+    """Where Bedrock is asked: the stack's own Region, or the one that it was given."""
+    return setting("MODEL_REGION")
+
+
 def model_client(timeout_seconds: int) -> BedrockRuntimeClient:
     """Times differ with each call, so they are rounded down to a few: each client is made once."""
     return _model_client(timeout_seconds // 10 * 10 or timeout_seconds)
@@ -151,7 +157,7 @@ def model_client(timeout_seconds: int) -> BedrockRuntimeClient:
 @cache
 def _model_client(timeout_seconds: int) -> BedrockRuntimeClient:
     config = Config(
-        region_name=setting("MODEL_REGION"),
+        region_name=model_region(),
         retries={"total_max_attempts": 1},
         connect_timeout=CONNECT_SECONDS,
         read_timeout=timeout_seconds,
@@ -164,7 +170,7 @@ def _model_client(timeout_seconds: int) -> BedrockRuntimeClient:
 def bedrock_http() -> BedrockHttp:
     from .adapters.bedrock_http import BedrockHttp
 
-    region = setting("MODEL_REGION")
+    region = model_region()
     # As AWS's own SDKs find a PrivateLink endpoint or another address.
     mantle = os.environ.get("AWS_ENDPOINT_URL_BEDROCK_MANTLE", f"https://bedrock-mantle.{region}.api.aws")
     endpoints: dict[Host, str] = {

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .reading import IDENTITY, RESOURCE, Rule, Template, listed, resources, statements
+from rendering import ARN, HERE
+
+from .reading import IDENTITY, RESOURCE, Rule, Statement, Template, arns, listed, resources, statements
 
 # AWS judges these by the account alone, so that the resource has to be *.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/
@@ -19,9 +21,27 @@ WITHOUT_RESOURCES = {
     "xray:GetSamplingRules",
     "xray:GetSamplingTargets",
 }
-# A whole kind of resource is a wildcard too wide as well, unless a condition narrows it.
-WHOLE_KINDS = ("function:*", "table/*", "stateMachine:*", ":::*", "secret:*", "event-bus/*", "key/*")
-NARROWING = {"aws:ResourceTag/freehold:tool", "kms:ViaService"}
+# What BedrockModels lists where nobody sets it, behind all that has to be literal (template.yaml says why).
+LISTED_MODELS = ("openai.*", "anthropic.claude-*", "amazon.nova-*")
+MODELS = frozenset(f"arn:*:bedrock:*::foundation-model/{model}" for model in LISTED_MODELS)
+PROFILES = frozenset(f"arn:*:bedrock:*:*:inference-profile/*.{model}" for model in LISTED_MODELS)
+# Every pattern that matches more than what lies in one resource of the stack, by statement.
+WIDE: dict[str, frozenset[str]] = {
+    # Conditions say which Region and account (`models_are_listed`).
+    "InvokeModelRole.Models": MODELS,
+    "InvokeModelRole.Profiles": PROFILES,
+    "InvokeModelRole.ModelsBehindProfiles": MODELS,
+    # Their ids say nothing, and the models behind them are judged as well.
+    "InvokeModelRole.OwnProfiles": frozenset({f"{ARN}:bedrock:{HERE}:application-inference-profile/*"}),
+    # A tag has to say so (`tools_are_tagged_or_listed`).
+    "RunToolRole.TaggedTools": frozenset({f"{ARN}:lambda:{HERE}:function:*"}),
+    # Executions of the one state machine that can be described.
+    "SweepRole.LostExecutions": frozenset({f"{ARN}:states:{HERE}:execution:freehold-agent-loop:*"}),
+    # Buckets of the user's, by name; the partition stands between the parts of a list.
+    "ApiRole.Schemas": frozenset({"arn:*:s3:::schemas/*", "arn:*:s3:::more-schemas/*"}),
+    # CloudWatch judges a look at several alarms by the account's alarms as a whole.
+    "DeploymentRole.Alarms": frozenset({f"{ARN}:cloudwatch:{HERE}:alarm:*"}),
+}
 OPENS_DATA = {"kms:Decrypt", "kms:Encrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:CreateGrant"}
 
 
@@ -33,15 +53,21 @@ def actions_are_named(template: Template) -> Iterator[str]:
 
 
 def resources_are_named(template: Template) -> Iterator[str]:
+    """No pattern but for what lies in a resource of the stack's, and those that `WIDE` gives a reason for."""
+    own = arns(template)
     for each in statements(template):
-        if not each.allows:
-            continue
-        needless = set(each.actions) - WITHOUT_RESOURCES
-        if "NotResource" in each.given or ("*" in each.resources and needless):
-            yield f"{each.name} allows {', '.join(sorted(needless))} on everything"
-        whole = [resource for resource in each.resources if resource.endswith(WHOLE_KINDS)]
-        if whole and not NARROWING & set(each.conditions):
-            yield f"{each.name} allows {', '.join(each.actions)} on {', '.join(whole)}"
+        wide = [resource for resource in each.resources if _is_wide(each, resource, own)]
+        if each.allows and (wide or "NotResource" in each.given):
+            yield f"{each.name} allows {', '.join(each.actions)} on {', '.join(wide) or 'all but some'}"
+
+
+def _is_wide(statement: Statement, resource: str, own: set[str]) -> bool:
+    if resource == "*":
+        return not set(statement.actions) <= WITHOUT_RESOURCES
+    if not set(resource) & set("*?") or resource in WIDE.get(statement.name, frozenset()):
+        return False
+    # Items of a bucket, streams of a log group, versions of a function.
+    return resource[-2:] not in ("/*", ":*") or resource[:-2] not in own
 
 
 def roles_are_the_functions_own(template: Template) -> Iterator[str]:
@@ -70,19 +96,17 @@ def tools_are_tagged_or_listed(template: Template) -> Iterator[str]:
         elif each.given.get("Condition") != {"StringEquals": {"aws:ResourceTag/freehold:tool": "true"}}:
             yield f"{each.name} calls functions that carry no tag"
     for name in resources(template, "AWS::Lambda::Function"):
-        arn = f"arn:aws:lambda:us-east-1:123456789012:function:freehold-{name}"
+        arn = f"{ARN}:lambda:{HERE}:function:freehold-{name}"
         if not {arn, f"{arn}:*"} <= denied:
             yield f"{name} could be a tool"
 
 
 def models_are_listed(template: Template) -> Iterator[str]:
-    """Models by name; outside of the stack's Region only behind a profile."""
+    """Models outside of the stack's Region only behind a profile, and those of Mantle by name."""
     for each in statements(template):
         for resource in each.resources if each.allows else []:
             if ":bedrock:" not in resource:
                 continue
-            if resource.endswith(("foundation-model/*", ":inference-profile/*")):
-                yield f"{each.name} allows every model"
             elsewhere = ":bedrock:*:" in resource
             if elsewhere and not {"aws:RequestedRegion", "bedrock:InferenceProfileArn"} & set(
                 each.conditions
@@ -90,13 +114,6 @@ def models_are_listed(template: Template) -> Iterator[str]:
                 yield f"{each.name} allows models in every Region"
         if "bedrock-mantle:CreateInference" in each.actions and "bedrock-mantle:Model" not in each.conditions:
             yield f"{each.name} allows every model"
-
-
-def buckets_are_listed(template: Template) -> Iterator[str]:
-    for each in statements(template):
-        wide = [place for place in each.resources if ":s3:::" in place and "*" in place.split(":::")[1][:-2]]
-        if each.allows and wide:
-            yield f"{each.name} reads {', '.join(wide)}"
 
 
 def the_key_is_not_open(template: Template) -> Iterator[str]:
@@ -154,7 +171,6 @@ RULES: tuple[Rule, ...] = (
     roles_are_the_functions_own,
     tools_are_tagged_or_listed,
     models_are_listed,
-    buckets_are_listed,
     the_key_is_not_open,
     the_key_is_used_through_its_stores,
     every_call_is_authorized,

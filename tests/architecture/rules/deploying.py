@@ -35,6 +35,14 @@ def running_executions_may_finish(template: Template) -> Iterator[str]:
             yield f"AgentLoopRole may not call {arn} in both ways"
 
 
+def what_ran_until_now_stays(template: Template) -> Iterator[str]:
+    """A version that is replaced, by other code or by another parameter, may be in the middle of a call."""
+    for name, resource in template["Resources"].items():
+        policies = {resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")}
+        if resource["Type"] == "AWS::Lambda::Version" and policies != {"Retain"}:
+            yield f"{name} goes with the next one"
+
+
 def what_new_versions_do_is_watched(template: Template) -> Iterator[str]:
     """Wherever traffic shifts, the function's own alarm stops it."""
     alarms = resources(template, "AWS::CloudWatch::Alarm")
@@ -97,6 +105,7 @@ def tables_are_protected(template: Template) -> Iterator[str]:
 RULES: tuple[Rule, ...] = (
     callers_know_the_alias,
     running_executions_may_finish,
+    what_ran_until_now_stays,
     what_new_versions_do_is_watched,
     requests_are_limited,
 )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from rendering import ARN, HERE
+
 from .reading import Rule, Template, listed, resources, statements
 
-KEY = "arn:aws:kms:us-east-1:123456789012:key/freehold-Key"
+KEY = f"{ARN}:kms:{HERE}:key/freehold-Key"
 # Where each kind of store names its key.
 KEY_OF: dict[str, Callable[[dict[str, Any]], Any]] = {
     "AWS::DynamoDB::Table": lambda table: table.get("SSESpecification", {}).get("KMSMasterKeyId"),
@@ -19,6 +21,8 @@ KEY_OF: dict[str, Callable[[dict[str, Any]], Any]] = {
     "AWS::Logs::LogGroup": lambda group: group.get("KmsKeyId"),
 }
 KEPT = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::KMS::Key")
+# Both keep what was in use; the second takes back what a failed creation leaves, which nobody ever used.
+RETAINED = {"DeletionPolicy": ("Retain", "RetainExceptOnCreate"), "UpdateReplacePolicy": ("Retain",)}
 
 
 def _default_encryption(bucket: dict[str, Any]) -> dict[str, Any]:
@@ -42,9 +46,9 @@ def stores_are_encrypted_with_the_key(template: Template) -> Iterator[str]:
 def data_outlives_the_stack(template: Template) -> Iterator[str]:
     for name, resource in template["Resources"].items():
         if resource["Type"] in KEPT:
-            for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
-                if resource.get(policy) != "Retain":
-                    yield f"{name} has no {policy}: Retain"
+            for policy, retained in RETAINED.items():
+                if resource.get(policy) not in retained:
+                    yield f"{name} has no {policy}: {' or '.join(retained)}"
 
 
 def data_can_be_restored(template: Template) -> Iterator[str]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-Template = dict[str, Any]
+from rendering import ARNS, References, Template
+
 Rule = Callable[[Template], Iterator[str]]
 
 
@@ -55,6 +56,16 @@ def resources(template: Template, kind: str) -> dict[str, dict[str, Any]]:
         name: resource.get("Properties", {})
         for name, resource in template["Resources"].items()
         if resource["Type"] == kind
+    }
+
+
+def arns(template: Template) -> set[str]:
+    """Of the stack's resources; a log group's without the `:*` that CloudFormation ends it with."""
+    references = References(template, {}, {})
+    return {
+        references.getatt([name, "Arn"]).removesuffix(":*")
+        for name, resource in template["Resources"].items()
+        if resource["Type"] in ARNS
     }
 
 

@@ -25,6 +25,13 @@ ALARMED = {
     (NAMESPACE, "ModelThrottled"),
     (NAMESPACE, "ModelUnavailable"),
 }
+# Of these one is too many.
+FIRST = {
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+    ("AWS/States", "ExecutionsFailed"),
+    ("AWS/States", "ExecutionsTimedOut"),
+    (NAMESPACE, "ToolOutcomesUnknown"),
+}
 QUERY = re.compile(r'SELECT \w+\((\w+)\) FROM SCHEMA\("(\w+)", model, service\) WHERE service = \'freehold\'')
 SEARCH = re.compile(
     r"SEARCH\('\{(\w+),model,service\} service=\"freehold\" MetricName=\(?([\w ]+?)\)?', '\w+', \d+\)"
@@ -128,6 +135,19 @@ def alarms_are_told(template: Template) -> Iterator[str]:
     for name, alarm in resources(template, "AWS::CloudWatch::Alarm").items():
         if not alarm.get("AlarmActions") or not alarm.get("AlarmDescription"):
             yield f"{name} tells nobody, or not what to do"
+        # CloudFormation takes the word for it as well.
+        if str(alarm.get("ActionsEnabled", True)).lower() != "true":
+            yield f"{name} tells nobody: its actions are off"
+
+
+def the_first_one_is_told(template: Template) -> Iterator[str]:
+    """Whoever watches for it counts from nought and waits for no second period."""
+    alarms = resources(template, "AWS::CloudWatch::Alarm")
+    for name, metrics in metrics_of_alarms(template).items():
+        alarm = alarms[name]
+        above = (alarm["ComparisonOperator"], alarm["Threshold"], alarm["EvaluationPeriods"])
+        if metrics & FIRST and above != ("GreaterThanThreshold", 0, 1):
+            yield f"{name} keeps silent about the first one"
 
 
 def trouble_sets_off_alarms(template: Template) -> Iterator[str]:
@@ -140,14 +160,23 @@ def trouble_sets_off_alarms(template: Template) -> Iterator[str]:
     for name in resources(template, "AWS::Lambda::Function"):
         if f"'freehold-{name}:live'" not in alarmed:
             yield f"no alarm looks at the errors of {name}"
-    queues = {name: f"'freehold-{name}'" for name in resources(template, "AWS::SQS::Queue")}
-    machines = {
-        name: f":{machine['StateMachineName']}'"
-        for name, machine in resources(template, "AWS::StepFunctions::StateMachine").items()
+    for name in resources(template, "AWS::SQS::Queue"):
+        if f"'freehold-{name}'" not in alarmed:
+            yield f"no alarm looks at {name}"
+    for name, machine in resources(template, "AWS::StepFunctions::StateMachine").items():
+        yield from _of_the_machine(template, name, f":{machine['StateMachineName']}'")
+
+
+def _of_the_machine(template: Template, name: str, arn: str) -> Iterator[str]:
+    """Both ways in which its executions end by themselves."""
+    watched = {
+        each["MetricStat"]["Metric"]["MetricName"]
+        for alarm in resources(template, "AWS::CloudWatch::Alarm").values()
+        for each in alarm.get("Metrics", [])
+        if "MetricStat" in each and arn in mentions(each)
     }
-    yield from (
-        f"no alarm looks at {name}" for name, told in (queues | machines).items() if told not in alarmed
-    )
+    for metric in sorted({"ExecutionsFailed", "ExecutionsTimedOut"} - watched):
+        yield f"no alarm looks at {metric} of {name}"
 
 
 def _of_the_sweeper(template: Template) -> Iterator[dict[str, Any]]:
@@ -193,6 +222,7 @@ RULES: tuple[Rule, ...] = (
     logs_end,
     everything_is_traced,
     alarms_are_told,
+    the_first_one_is_told,
     trouble_sets_off_alarms,
     what_is_watched_is_emitted,
 )

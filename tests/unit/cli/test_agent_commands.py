@@ -235,6 +235,30 @@ def test_validate_names_every_problem_with_its_path(terminal: Terminal):
     assert "limits.maxLaps: " in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("environ", "options", "warned"),
+    [
+        ({}, [], None),
+        ({}, ["--region", "eu-west-1"], "eu-west-1"),
+        ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-east-1"}, [], "eu-west-1"),
+        ({"AWS_DEFAULT_REGION": "eu-west-1"}, [], "eu-west-1"),
+        ({"AWS_REGION": "eu-west-1"}, ["--region", "us-east-1"], None),
+    ],
+)
+def test_validate_warns_of_a_model_that_the_region_does_not_offer(
+    terminal: Terminal, environ: dict[str, str], options: list[str], warned: str | None
+):
+    terminal.environ = environ
+    model = "us.anthropic.claude-opus-4-7"
+
+    result = terminal.run("validate", written(terminal, agent(foundationModel=model)), *options)
+
+    assert result.exit_code == 0
+    said = f"warning: foundationModel: {model} is not offered in {warned} (offered: us-east-1, "
+    assert (said in result.stdout) == bool(warned)
+    assert ("not offered" in result.stdout) == bool(warned)
+
+
 @pytest.mark.parametrize("content", ["", "{", "- a\n- b\n", "[]", '"text"'])
 def test_a_file_that_is_no_configuration_is_refused(terminal: Terminal, content: str):
     assert terminal.run("validate", written(terminal, content)).exit_code == 2

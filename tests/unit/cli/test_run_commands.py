@@ -73,6 +73,15 @@ def test_an_image_that_cannot_be_read_is_wrong_use_and_sends_nothing(terminal: T
     assert terminal.api.seen == []
 
 
+def test_an_image_that_is_too_large_is_wrong_use_and_sends_nothing(terminal: Terminal, tmp_path: Path):
+    (tmp_path / "big.png").write_bytes(b"x" * 3_750_001)
+
+    result = terminal.run("ask", "support", "hi", "--image", str(tmp_path / "big.png"))
+
+    assert (result.exit_code, terminal.api.seen) == (2, [])
+    assert "3,750,000" in result.stderr
+
+
 def test_a_model_that_took_over_says_from_which_and_why(terminal: Terminal):
     taken_over = lap(1, "Hello.", fallback={"after": "first-model", "error": "ModelThrottled"})
     terminal.api.steps = ([user() | {"images": ["png", "gif"]}, taken_over],)

@@ -207,12 +207,13 @@ def test_money_cannot_be_limited_without_a_price(bench: Workbench, model: Any):
 
 
 def test_fast_is_refused_where_a_round_of_tools_may_take_too_long(bench: Workbench):
-    document = bench.with_functions({"name": "quick"}, {"name": "slow", "timeoutSeconds": 121})
+    document = bench.with_functions({"name": "quick"}, {"name": "slow", "timeoutSeconds": 131})
 
     (problem,) = bench.problems({**document, "executionMode": "fast"})
 
     assert problem.path == "executionMode"
-    assert "at most 120 for slow (121 s)" in problem.message
+    assert "110 s for the model" in problem.message
+    assert "at most 130 for slow (131 s)" in problem.message
     assert "quick" not in problem.message
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -123,6 +124,79 @@ def test_settings_that_a_model_takes_alone_and_not_together(
     found = problems(bench, foundationModel=model, inferenceConfiguration=given)
 
     assert [path for path, _ in found] == [f"inferenceConfiguration.{name}" for name in refused]
+
+
+SERVED = {
+    "us.model": ModelEntry("us.model", "converse", regions=("us-east-1", "us-west-2")),
+    "eu.model": ModelEntry("eu.model", "converse", regions=("eu-west-1",)),
+    "unchecked": ModelEntry("unchecked", "converse"),
+    "small": ModelEntry("small", "converse", window=3_000),
+    "large": ModelEntry("large", "converse", window=3_004),
+}
+
+
+def warnings(bench: Workbench, region: str | None, **changed: Any) -> tuple[str, ...]:
+    return compile_agent(
+        bench.document(**changed), name=None, schemas=bench.bucket, known_model=SERVED.get, region=region
+    ).warnings
+
+
+def test_a_model_that_the_region_does_not_offer_is_warned_of(bench: Workbench):
+    found = warnings(bench, "eu-west-1", foundationModel="us.model", fallbackModels=["eu.model", "unchecked"])
+    both = warnings(bench, "eu-central-1", foundationModel="us.model", fallbackModels=["eu.model"])
+
+    assert found == ("foundationModel: us.model is not offered in eu-west-1 (offered: us-east-1, us-west-2)",)
+    assert both[1] == "fallbackModels[0]: eu.model is not offered in eu-central-1 (offered: eu-west-1)"
+
+
+@pytest.mark.parametrize(
+    ("region", "model"),
+    [
+        (None, "us.model"),
+        ("us-west-2", "us.model"),
+        ("eu-west-1", "unchecked"),
+        ("eu-west-1", {"model": "somebody.new", "api": "converse"}),
+        ("eu-west-1", {"model": "us.model", "api": "openai_compatible"}),
+    ],
+)
+def test_nothing_is_said_of_a_region_where_nothing_is_known_or_it_has_no_say(
+    bench: Workbench, region: str | None, model: Any
+):
+    assert warnings(bench, region, foundationModel=model) == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "models", "warned"),
+    [
+        ("ENABLED", ["small"], "foundationModel: tools and instruction take about 1,001 tokens"),
+        (
+            "ENABLED",
+            ["large", "unchecked", "small"],
+            "fallbackModels[1]: tools and instruction take about 1,001",
+        ),
+        ("ENABLED", ["large", "unchecked"], None),
+        ("DISABLED", ["small"], None),
+    ],
+)
+def test_tools_that_take_more_than_a_third_of_a_window_are_warned_of(
+    bench: Workbench, state: str, models: list[str], warned: str | None
+):
+    schema = {"type": "object", "properties": {}, "additionalProperties": False}
+    sent = {"name": "look", "description": "", "parameters": schema}
+    length = 4 * 101 - len(json.dumps(sent, separators=(",", ":")))
+    functions = {"functions": [{"name": "look", "description": "y" * length}]}
+
+    found = warnings(
+        bench,
+        None,
+        instruction="x" * 4 * 900,
+        foundationModel=models[0],
+        fallbackModels=models[1:],
+        actionGroups=[bench.group(functionSchema=functions, actionGroupState=state)],
+    )
+
+    assert len(found) == bool(warned)
+    assert all(line.startswith(warned) for line in found if warned)
 
 
 def test_of_a_model_that_is_not_in_the_catalog_nothing_is_known_that_could_refuse_a_setting(bench: Workbench):

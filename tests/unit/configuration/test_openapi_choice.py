@@ -182,6 +182,21 @@ def test_a_document_in_s3_is_stored_as_far_as_its_operations_need_it(bench: Work
     }
 
 
+@pytest.mark.parametrize("name", ["default", "example", "enum"])
+def test_what_a_property_refers_to_is_kept_whatever_the_property_is_called(bench: Workbench, name: str):
+    document = json.loads(_large(1))
+    schema = {"properties": {name: {"$ref": "#/components/schemas/A"}}}
+    document["paths"]["/things/0"]["post"] = OK | {
+        "operationId": "make",
+        "requestBody": {"content": {"application/json": {"schema": schema}}},
+    }
+    document["components"] = {"schemas": {"A": {"type": "integer"}}}
+
+    (tool,) = _chosen(bench, ["make"], excerpt_text(json.dumps(document), ["make"], "")).agent.tools
+
+    assert tool.input_schema["properties"] == {name: {"type": "integer"}}
+
+
 def test_a_document_in_s3_that_has_no_such_operation_is_refused_where_it_was_asked_for(bench: Workbench):
     schema = {
         "s3": {"s3BucketName": "my-bucket", "s3ObjectKey": "order-api-schema.json"},

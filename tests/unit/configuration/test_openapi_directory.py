@@ -26,8 +26,6 @@ REFUSED = {
     "ipinfodb.com.json": NO_OPERATIONS,
     "iva-api.com.json": NO_OPERATIONS,
     "zenoti.com.json": NO_OPERATIONS,
-    "api.video.json": "is 0; must be of type string",
-    "codat.io/accounting.json": "is an object; must be array, boolean",
     "microsoft.com/graph-beta.json": "at most 8,388,608 (8 MB) are allowed",
     "microsoft.com/graph.json": "at most 8,388,608 (8 MB) are allowed",
     "openbanking.org.uk/event-notifications-openapi.json": NO_TOOL,

@@ -200,4 +200,4 @@ def test_more_arguments_than_anybody_could_fill_in_make_no_tool(bench: Workbench
     compiled = _compiled(bench, paths)
 
     assert [tool.name for tool in compiled.agent.tools] == ["get_things"]
-    assert "POST /wide (it takes more than a model could fill in)" in compiled.warnings[0]
+    assert "POST /wide (its arguments take more than 500 schemas)" in compiled.warnings[0]

@@ -96,6 +96,47 @@ def test_what_a_model_rejects_no_other_is_asked():
     assert catalog.asked == ["first"]
 
 
+def test_a_fallback_that_rejects_the_request_is_passed_by():
+    catalog = models(
+        first=[ModelThrottled("slow")], second=[ModelRejected("no access")], third=[reply("here")]
+    )
+
+    answer = ask(conversation(), catalog, now=lambda: 0, until=100_000)
+
+    assert answer.reply.text == "here"
+    assert answer.fallback == Fallback("second", "ModelRejected")
+
+
+def test_a_fallback_that_rejects_the_request_makes_no_final_failure_of_a_throttle():
+    catalog = models(
+        first=[ModelThrottled("slow")], second=[ModelRejected("no")], third=[ModelRejected("no")]
+    )
+
+    with pytest.raises(ModelThrottled):
+        ask(conversation(), catalog, now=lambda: 0, until=100_000)
+
+
+def test_no_model_is_asked_when_there_is_no_time_left_for_it():
+    catalog = models(first=[ModelUnavailable("1")], second=[reply("never")], third=[reply("never")])
+    clock = iter((0, 0, 0, 96_000))
+
+    with pytest.raises(ModelUnavailable):
+        ask(conversation(), catalog, now=lambda: next(clock), until=100_000)
+
+    assert catalog.asked == ["first"]
+
+
+def test_less_of_a_conversation_is_shown_only_while_there_is_time():
+    alone = replace(AGENT, fallback_models=())
+    catalog = models(first=[ContextTooLong("1"), reply("never")])
+    clock = iter((0, 0, 0, 97_000))
+
+    with pytest.raises(ContextTooLong):
+        ask(conversation(alone), catalog, now=lambda: next(clock), until=100_000)
+
+    assert catalog.scripts["first"].calls == 1
+
+
 def test_where_nobody_answers_the_last_error_is_raised_for_the_state_machine_to_retry():
     throttled = ModelThrottled("third")
     catalog = models(first=[ModelThrottled("1")], second=[ModelUnavailable("2")], third=[throttled])
@@ -108,7 +149,7 @@ def test_where_nobody_answers_the_last_error_is_raised_for_the_state_machine_to_
 
 def test_a_model_with_another_behind_it_leaves_that_one_time():
     catalog = models(first=[ModelUnavailable("1")], second=[ModelUnavailable("2")], third=[reply("late")])
-    clock = iter((0, 60_000, 84_000))
+    clock = iter((0, 0, 0, 60_000, 60_000, 60_000, 84_000, 84_000, 84_000))
 
     ask(conversation(), catalog, now=lambda: next(clock), until=100_000)
 
@@ -159,13 +200,15 @@ def test_a_conversation_that_no_share_makes_short_enough_is_rejected():
 
 def test_a_money_limit_asks_no_model_whose_price_is_not_known():
     capped = replace(AGENT, limits=Limits(max_cost_usd=Decimal(1)))
-    catalog = models(first=[ModelThrottled("1")], second=[reply("never")])
-    catalog.entries["first"] = ModelEntry("first", "scripted", price=PRICE)
+    catalog = models(first=[ModelThrottled("1")], second=[reply("never")], third=[reply("paid")])
+    for name in ("first", "third"):
+        catalog.entries[name] = ModelEntry(name, "scripted", price=PRICE)
 
-    with pytest.raises(ModelRejected, match="maxCostUsd needs a model with a known price; second"):
-        ask(conversation(capped), catalog, now=lambda: 0, until=100_000)
+    answer = ask(conversation(capped), catalog, now=lambda: 0, until=100_000)
 
-    assert catalog.scripts["second"].calls == 0
+    assert (answer.reply.text, catalog.scripts["second"].calls) == ("paid", 0)
+    with pytest.raises(ModelRejected, match="maxCostUsd needs a model with a known price; first"):
+        ask(conversation(capped), models(first=[reply("never")]), now=lambda: 0, until=100_000)
 
 
 def test_an_image_reaches_a_model_that_takes_images_with_its_bytes():

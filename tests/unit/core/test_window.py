@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from freehold.values.model import AssistantMessage, ToolMessage, ToolOutcome, ToolUse, UserMessage
-from freehold.window import Turn, budget, fit, length
+from freehold.values.model import AssistantMessage, Image, ToolMessage, ToolOutcome, ToolUse, UserMessage
+from freehold.window import MOST_IMAGE_BYTES, MOST_IMAGES, Turn, budget, fit, length, with_newest_images
 
 
 def turn(text: str, *results: str) -> Turn:
@@ -51,3 +51,27 @@ def test_a_turn_that_is_too_long_by_itself_keeps_its_newest_results():
 
 def test_an_unknown_window_counts_as_a_common_one():
     assert budget(None) == budget(128_000) < 128_000 * 4
+
+
+def shown(*sizes: tuple[int, ...], share: float = 1.0) -> list[int]:
+    """How many images each message still has, of messages with images of these sizes."""
+    told = tuple(UserMessage("look", tuple(Image("png", "x", size=size) for size in each)) for each in sizes)
+    return [len(message.images) for message in with_newest_images(told, share=share)]  # pyright: ignore
+
+
+def test_only_the_newest_images_are_shown():
+    assert shown((1,), *[(1,)] * MOST_IMAGES) == [0, *[1] * MOST_IMAGES]
+    assert shown((1,) * 3, (1,) * (MOST_IMAGES - 2)) == [0, MOST_IMAGES - 2]
+
+
+def test_images_are_bounded_by_their_bytes_as_well():
+    half = MOST_IMAGE_BYTES // 2
+
+    assert shown((half,), (half,), (half,)) == [0, 1, 1]
+    assert shown((half,), (half,), (half,), share=0.5) == [0, 0, 1]
+
+
+def test_a_message_whose_images_are_not_shown_says_that_there_were_some():
+    (message,) = with_newest_images((UserMessage("look", (Image("png", "x", size=MOST_IMAGE_BYTES + 1),)),))
+
+    assert message == UserMessage("look\n\n[1 image(s) came with this message and cannot be shown to you]")

@@ -22,8 +22,9 @@ ARGUMENTS = st.dictionaries(TEXTS, st.integers() | TEXTS, max_size=2).map(json.d
 MALFORMED = TEXTS | st.sampled_from(
     ['{"id": 1', "[1]", '{"a": NaN}', '{"a": "\\ud800"}', '{"a": 1, "a": 2}', "{" * 2_000, '{"a":' * 10_000]
 )
+FORMATS = st.sampled_from(["png", "jpeg", "gif", "webp"])
 IMAGES = st.lists(
-    st.builds(Image, st.sampled_from(["png", "jpeg", "gif", "webp"]), st.just("AAAA")), max_size=2
+    st.builds(Image, FORMATS, st.just("AAAA"), size=st.sampled_from([3, 3_000_000])), max_size=12
 )
 PAYLOADS = st.sampled_from([None, "", "{", "[1]", "null", '[{"type": "reasoning"}]', '[{"type": 1}]'])
 OUTCOMES: tuple[CallOutcome, ...] = ("success", "error", "unknown", "cancelled")

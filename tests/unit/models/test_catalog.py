@@ -197,9 +197,12 @@ def test_everything_that_a_row_says_is_in_its_entry():
         images=False,
         sampling="none",
         effort="nova",
+        listed=True,
     )
-    assert two == ModelEntry("vendor.two", "responses", host="bedrock-mantle", inference="global")
-    assert three == ModelEntry("vendor.three", "openai_compatible")
+    assert two == ModelEntry(
+        "vendor.two", "responses", host="bedrock-mantle", inference="global", listed=True
+    )
+    assert three == ModelEntry("vendor.three", "openai_compatible", listed=True)
 
 
 def test_cached_tokens_without_a_price_of_their_own_count_as_fresh():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -156,3 +157,23 @@ def test_a_machine_that_is_not_signed_in_is_told_so(error: Exception, words: str
 
     with pytest.raises(ModelRejected, match=words):
         Converse(client_for, OPUS).reply(REQUEST)
+
+
+def test_the_names_of_roles_and_accounts_are_not_told(bedrock: Bedrock):
+    bedrock.fails(
+        "AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/secret/x may not", 403
+    )
+
+    with pytest.raises(ModelRejected) as raised:
+        bedrock.reply()
+
+    assert raised.value.words == "User: arn:… may not"
+
+
+def test_what_aws_says_of_a_signature_is_nowhere_in_the_error(bedrock: Bedrock):
+    bedrock.fails("InvalidSignatureException", "the request was: x-amz-security-token:IQoJTOKEN", 403)
+
+    with pytest.raises(ModelRejected) as raised:
+        bedrock.reply()
+
+    assert "IQoJTOKEN" not in "".join(traceback.format_exception(raised.value))

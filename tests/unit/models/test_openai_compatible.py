@@ -203,6 +203,19 @@ def test_why_the_model_stopped_is_told(server: ModelServer, finish: str, stop: s
     assert OpenAICompatible(server.url).reply(request()).stop == stop
 
 
+@pytest.mark.parametrize(
+    ("finish", "called"), [("content_filter", []), ("length", ["look_up"]), ("stop", ["look_up", "pay"])]
+)
+def test_a_call_that_was_filtered_or_cut_off_is_never_made(
+    server: ModelServer, finish: str, called: list[str]
+):
+    server.script([ask(("look_up", {"id": 1}), ("pay", ""), finish=finish)])
+
+    reply = OpenAICompatible(server.url).reply(request())
+
+    assert [use.name for use in reply.calls] == called
+
+
 def test_a_server_that_counts_nothing_is_recorded_as_zero_tokens(server: ModelServer):
     server.script([say("hi", usage=None)])
 

@@ -168,6 +168,29 @@ def test_a_refusal_is_a_filtered_answer(server: BedrockServer):
     assert (reply.text, reply.stop) == ("I will not.", "filtered")
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        response(call("pay", "{}"), status="incomplete", incomplete_details={"reason": "content_filter"}),
+        response(call("pay", "{}"), refusal("I will not.")),
+    ],
+)
+def test_what_was_filtered_is_not_called(made: dict[str, Any]):
+    reply = read_response(json.dumps(made).encode(), "m", "bedrock-runtime")
+
+    assert (reply.calls, reply.stop) == ((), "filtered")
+
+
+def test_the_names_of_roles_and_accounts_are_not_told(server: BedrockServer):
+    words = "User: arn:aws:sts::123456789012:assumed-role/secret/x may not bedrock:InvokeModel"
+    server.script([fail(403, {"message": words})])
+
+    with pytest.raises(ModelRejected, match=r"User: arn:… may not bedrock:InvokeModel") as raised:
+        model(server).reply(request())
+
+    assert "123456789012" not in str(raised.value)
+
+
 def test_items_of_a_kind_that_is_unknown_here_are_ignored():
     made = response({"type": "hologram"}, message("hi"), {"type": "web_search_call", "id": "ws_1"})
 

@@ -3,13 +3,15 @@ from __future__ import annotations
 import io
 import json
 import logging
+import traceback
 from collections.abc import Iterator
 
+import jsonschema_rs
 import pytest
 
 from freehold.errors import Invalid, ModelRejected
 from freehold.observability.invocation import Telemetry
-from freehold.observability.logs import LONGEST_TEXT, Formatter, content_is_logged, silence, wordless
+from freehold.observability.logs import LONGEST_TEXT, Formatter, content_is_logged, for_others, wordless
 
 WORDS = "words of a model"
 
@@ -84,15 +86,40 @@ def test_our_own_words_stay_and_the_error_itself_keeps_all():
     assert (str(twin), type(twin).__name__) == ("the server answered 400", "ModelRejected")
 
 
+class Refuser(Exception):
+    def __str__(self) -> str:
+        return WORDS
+
+
 @pytest.mark.parametrize(
-    "error", [KeyError(WORDS), ModelRejected(WORDS, words=WORDS), ValueError("a", WORDS)]
+    "error",
+    [
+        KeyError(WORDS),
+        ModelRejected("refused", words=WORDS),
+        ValueError("a", WORDS),
+        Refuser(WORDS),
+        OSError(2, WORDS, WORDS),
+        UnicodeEncodeError("utf-8", WORDS, 0, 1, WORDS),
+        next(iter(jsonschema_rs.validator_for({"type": "number"}).iter_errors(WORDS))),
+    ],
+    ids=lambda error: type(error).__name__,
 )
-def test_a_silenced_error_says_at_most_what_we_say_ourselves(error: Exception):
-    ours = getattr(error, "message", "")
+def test_what_lambdas_runtime_may_log_has_the_class_and_at_most_our_own_words(error: Exception):
+    shown = for_others(error)
 
-    silence(error)
+    assert str(shown) == ("refused" if isinstance(error, ModelRejected) else "")
+    assert type(shown).__name__ == type(error).__name__
+    assert WORDS not in "".join(traceback.format_exception(shown))
 
-    assert str(error) == ours
+
+def test_a_long_chain_of_causes_is_copied_once():
+    error: Exception = ValueError(WORDS)
+    for _ in range(200):
+        later = KeyError(WORDS)
+        later.__cause__ = later.__context__ = error
+        error = later
+
+    assert WORDS not in "".join(traceback.format_exception(wordless(error)))
 
 
 @pytest.mark.parametrize(("setting", "logged"), [(None, False), ("none", False), ("full", True)])

@@ -102,7 +102,8 @@ class Catalog:
         self.models = models
 
     def choose(self, choice: ModelChoice) -> tuple[Any, ModelEntry]:
-        return self.models[choice.model], ModelEntry(choice.model, "scripted", price=PRICE)
+        listed = not choice.model.startswith("unlisted")
+        return self.models[choice.model], ModelEntry(choice.model, "scripted", price=PRICE, listed=listed)
 
 
 @pytest.fixture
@@ -147,7 +148,21 @@ def test_a_reply_is_counted_with_its_tokens_and_cost(
         # 600 fresh at $2, 400 cached at $0.50 and 100 at $10 a million.
         ("gpt", "CostUsd"): pytest.approx(0.0024),
     }
-    assert cast("Traces", telemetry.traces).told == ["gpt", {"model": "gpt"}]
+    assert cast("Traces", telemetry.traces).told == [{"model_id": "gpt"}, "gpt", {"model": "gpt"}]
+
+
+def test_models_that_only_agents_know_share_one_dimension_and_are_told_apart_by_a_property(
+    telemetry: Telemetry, capsys: pytest.CaptureFixture[str]
+):
+    for name in ("unlisted_1", "unlisted_2"):
+        ask(telemetry, Catalog(**{name: Scripted(REPLY)}), name)
+        telemetry.flush()
+
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["model"], line["model_id"]) for line in printed] == [
+        ("other", "unlisted_1"),
+        ("other", "unlisted_2"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ SHOWN_ERRORS = 5
 SHOWN_CHARACTERS = 300
 MAX_DEPTH = 100
 MOST_DIGITS = 20
+# Bytes of a compiled pattern, as where the agent was applied.
+LARGEST_PATTERN = 1_000_000
 
 
 class _NotJson(ValueError):
@@ -106,4 +108,6 @@ def _schema_text(tool: Tool) -> str:
 
 @lru_cache(maxsize=512)
 def _validator(schema: str) -> Any:
-    return jsonschema_rs.validator_for(json.loads(schema))
+    # Nothing is fetched, and no pattern takes more than it may: the schema came with the agent.
+    limits = jsonschema_rs.FancyRegexOptions(size_limit=LARGEST_PATTERN)
+    return jsonschema_rs.validator_for(json.loads(schema), offline=True, pattern_options=limits)

@@ -112,6 +112,7 @@ def _entry(row: object, path: str, problems: list[Problem]) -> ModelEntry:
         images=_flag(fields, "images", path, problems),
         sampling=cast("Sampling | None", _one_of(fields, "sampling", SAMPLINGS, path, problems)) or "any",
         effort=cast("Effort | None", _one_of(fields, "effort", EFFORTS, path, problems)),
+        listed=True,
     )
 
 

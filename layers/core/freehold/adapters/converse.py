@@ -24,6 +24,7 @@ from botocore.exceptions import (
 
 from ..errors import ContextTooLong, ModelRejected, ModelThrottled, ModelUnavailable
 from ..values.model import AssistantMessage, Message, ModelEntry, ModelReply, ModelRequest
+from ..values.text import without_arns
 from .converse_reply import read_reply
 from .converse_request import converse_request
 
@@ -77,7 +78,8 @@ class Converse:
                 # Signatures go stale where a turn was cut from the history, and would end the session for good.
                 return self._ask(bare, request.timeout_seconds - (time.monotonic() - began))
         except ClientError as error:
-            raise _named(error, request.model) from error
+            # What it says of a signature quotes the request, and with it the session token.
+            raise _named(error, request.model) from None
         except BotoCoreError as error:
             # Its words may hold an endpoint's address, which is a secret where a relay stands behind it.
             raise _unsent(error, request) from None
@@ -104,7 +106,7 @@ def _without_reasoning(request: ModelRequest) -> ModelRequest:
 
 def _code_and_message(error: ClientError) -> tuple[str, str]:
     details = error.response.get("Error", {})
-    return details.get("Code", ""), " ".join(details.get("Message", "").split())[:SHOWN]
+    return details.get("Code", ""), without_arns(" ".join(details.get("Message", "").split()))[:SHOWN]
 
 
 def _is_about_reasoning(error: ClientError) -> bool:

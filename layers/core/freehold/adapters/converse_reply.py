@@ -8,6 +8,7 @@ from typing import Any, cast
 from ..errors import ModelUnavailable
 from ..values.model import ModelReply, Stop, ToolUse, Usage
 from .converse_reasoning import kept
+from .model_http import count, fields, objects
 
 STOPS: dict[str, Stop] = {
     "max_tokens": "length",
@@ -28,32 +29,35 @@ def read_reply(answer: dict[str, Any], model: str) -> ModelReply:
     last call is left out. What was filtered is not called either.
     """
     reason = str(answer.get("stopReason"))
-    content = _dict(_dict(answer.get("output")).get("message")).get("content")
+    content = fields(fields(answer.get("output")).get("message")).get("content")
     if not isinstance(content, list):
         raise ModelUnavailable(f"{model} answered without output.message.content (stop reason {reason})")
-    blocks = [_dict(block) for block in cast("list[object]", content)]
+    blocks = objects(cast("object", content))
     text = "\n\n".join(block["text"] for block in blocks if block.get("text"))
     if reason in MALFORMED:
         raise ModelUnavailable(f"{model} wrote what Bedrock could not read ({reason})", words=text[:SHOWN])
     stop = STOPS.get(reason, "end")
     if stop == "length" and blocks and "toolUse" in blocks[-1]:
         del blocks[-1]
-    uses = [_dict(block["toolUse"]) for block in blocks if "toolUse" in block] if stop != "filtered" else []
+    uses = [fields(block["toolUse"]) for block in blocks if "toolUse" in block] if stop != "filtered" else []
     calls = tuple(_call(use, model) for use in uses if use.get("type") != "server_tool_use")
     if reason == "tool_use" and not calls and not text.strip():
         raise ModelUnavailable(f"{model} stopped for a tool and called none")
     return ModelReply(
         text=text,
         calls=calls,
-        usage=_usage(_dict(answer.get("usage"))),
+        usage=_usage(fields(answer.get("usage"))),
         stop="tools" if calls and stop == "end" else stop,
         model=model,
-        reasoning=kept([_dict(block["reasoningContent"]) for block in blocks if "reasoningContent" in block]),
+        reasoning=kept(
+            [fields(block["reasoningContent"]) for block in blocks if "reasoningContent" in block]
+        ),
     )
 
 
 def _call(use: dict[str, Any], model: str) -> ToolUse:
-    if not use.get("name") or not use.get("toolUseId"):
+    named = all(isinstance(use.get(key), str) and use[key] for key in ("name", "toolUseId"))
+    if not named:
         raise ModelUnavailable(f"{model} answered with a tool call without a name or an id")
     given = use.get("input")
     # A document, which may as well be a text: then it is the model's own.
@@ -64,16 +68,6 @@ def _call(use: dict[str, Any], model: str) -> ToolUse:
 
 def _usage(usage: dict[str, Any]) -> Usage:
     """Converse counts the tokens that a cache gave or took apart from the input."""
-    cached = _count(usage.get("cacheReadInputTokens"))
-    written = _count(usage.get("cacheWriteInputTokens"))
-    return Usage(
-        _count(usage.get("inputTokens")) + cached + written, _count(usage.get("outputTokens")), cached
-    )
-
-
-def _count(value: object) -> int:
-    return value if type(value) is int and value > 0 else 0
-
-
-def _dict(value: object) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    cached = count(usage.get("cacheReadInputTokens"))
+    written = count(usage.get("cacheWriteInputTokens"))
+    return Usage(count(usage.get("inputTokens")) + cached + written, count(usage.get("outputTokens")), cached)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from freehold.errors import ModelUnavailable
+from freehold.values.text import without_arns
 
 LONGEST_ANSWER = 32 * 1024 * 1024
 _CHUNK = 65_536
@@ -112,7 +113,7 @@ def server_message(content: bytes) -> str:
     named = (found.get(name) for name in ("message", "Message", "detail"))
     for words in (fields(error).get("message"), error, *named):
         if isinstance(words, str) and words:
-            return words[:1000]
+            return without_arns(words[:1000])
     return excerpt(content)
 
 

@@ -154,13 +154,15 @@ def read_reply(content: bytes, model: str, host: str) -> ModelReply:
         raise ModelUnavailable(f"{host} answered without choices[0].message", words=excerpt(content))
     message = fields(first["message"])
     refusal = message.get("refusal")
-    calls = _calls(message.get("tool_calls"), host)
-    stop = _STOPS.get(str(first.get("finish_reason")), "tools" if calls else "end")
+    stop = "filtered" if refusal else _STOPS.get(str(first.get("finish_reason")), "end")
+    # What was filtered is not called either, and the limit may have cut off the last call.
+    calls = _calls(message.get("tool_calls"), host) if stop != "filtered" else ()
+    calls = calls[:-1] if stop == "length" else calls
     return ModelReply(
         text=_text(message.get("content")) or (refusal if isinstance(refusal, str) else ""),
         calls=calls,
         usage=_usage(fields(answer.get("usage"))),
-        stop="filtered" if refusal else stop,
+        stop="tools" if calls and stop == "end" else stop,
         model=str(answer.get("model") or model),
     )
 

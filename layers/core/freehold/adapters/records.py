@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ..values.model import Image
+from ..values.content import Image
 from ..values.run import Discarded, Lap, LateResult, Marker, Result, Run, RunKey, Session
 from . import keys
 from .contents import Contents
@@ -42,6 +42,9 @@ DEFAULTS: dict[type, dict[str, Any]] = {
     }
     for record in KINDS
 }
+NAMES: dict[type, frozenset[str]] = {
+    record: frozenset(each.name for each in fields(record)) for record in KINDS
+}
 TYPES: dict[str, type[Record]] = {kind: record for record, kind in KINDS.items()}
 
 CONTENT: dict[str, tuple[str, ...]] = {
@@ -67,10 +70,11 @@ class Records:
         kind = KINDS[type(record)]
         data = msgspec.to_builtins(record, builtin_types=(Decimal,))
         told = {name: value for name in CONTENT.get(kind, ()) if (value := data.pop(name))}
+        carried = data.pop("carried", {})
         defaults = DEFAULTS[type(record)]
         # What a field has anyway is not stored: a lap is written once and billed by its bytes.
         plain = {name: value for name, value in data.items() if value != defaults.get(name, REQUIRED)}
-        item: Item = {**key, "schema": SCHEMA, "kind": kind, **plain}
+        item: Item = {**carried, **key, "schema": SCHEMA, "kind": kind, **plain}
         if told:
             item |= self._contents.put(folder, msgspec.json.encode(told).decode(), inline=told)
         if not isinstance(record, Session):
@@ -87,7 +91,7 @@ class Records:
     def stored(self, images: tuple[Image, ...], *, folder: str) -> tuple[Image, ...]:
         """The images by reference, their bytes in the bucket: a run is written often, and read by every step."""
         return tuple(
-            Image(image.format, reference=self._contents.put_bytes(folder, b64decode(image.data)))
+            replace(image, data="", reference=self._contents.put_bytes(folder, b64decode(image.data)))
             for image in images
         )
 
@@ -104,7 +108,11 @@ class Records:
             told = msgspec.json.decode(self._contents.get(item))
         empty = {"input": "", "text": "", "calls": (), "content": ""}
         kind_content = CONTENT.get(KINDS[expected], ())
-        return {**{k: v for k, v in empty.items() if k in kind_content}, **own, **told}
+        found = {**{k: v for k, v in empty.items() if k in kind_content}, **own, **told}
+        names = NAMES[expected]
+        if "carried" in names:
+            found["carried"] = {name: found.pop(name) for name in found.keys() - names}
+        return found
 
 
 def folder(key: RunKey) -> str:

@@ -36,15 +36,17 @@ def read_response(content: bytes, model: str, host: str) -> ModelReply:
         raise ModelUnavailable(f"{host} answered with no finished response", words=excerpt(content))
     output = _whole(objects(response["output"]), cut_off=status == "incomplete")
     text, refused = _said(output)
-    calls = _calls(output, host)
-    stop: Stop = "tools" if calls else "end"
+    stop: Stop = "end"
     if status == "incomplete":
         stop = _STOPS.get(fields(response.get("incomplete_details")).get("reason"), "length")
+    stop = "filtered" if refused else stop
+    # What was filtered is not called either.
+    calls = _calls(output, host) if stop != "filtered" else ()
     return ModelReply(
         text=text,
         calls=calls,
         usage=_usage(fields(response.get("usage"))),
-        stop="filtered" if refused else stop,
+        stop="tools" if calls and stop == "end" else stop,
         model=str(response.get("model") or model),
         reasoning=kept(output),
     )

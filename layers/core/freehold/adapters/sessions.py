@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import StaleWrite
-from ..values.model import Image
+from ..values.content import Image
 from ..values.run import (
     ENDED,
     Discarded,

@@ -37,6 +37,8 @@ def _whole(value: Any) -> Any:
         return int(value) if value == value.to_integral_value() else value
     if isinstance(value, dict):
         return {key: _whole(inner) for key, inner in cast(dict[str, Any], value).items()}
+    if isinstance(value, list):
+        return [_whole(inner) for inner in cast(list[Any], value)]
     return value
 
 

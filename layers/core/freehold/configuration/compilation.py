@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from freehold.configuration.document import ActionGroup, AgentDocument
 from freehold.configuration.functions import function_tools
 from freehold.configuration.group import MOST_TOOLS, Group
-from freehold.configuration.models import model_choice, model_problems
+from freehold.configuration.models import model_choice, model_problems, model_warnings
 from freehold.configuration.naming import with_unique_names
 from freehold.configuration.operations import openapi_tools
 from freehold.configuration.paths import at, show
@@ -17,6 +17,7 @@ from freehold.configuration.reading import plain_data_problems
 from freehold.configuration.selection import excerpt_text
 from freehold.configuration.unsupported import UNUSED_IN_AGENT, UNUSED_IN_GROUP, refused, refused_in_group
 from freehold.configuration.validation import parse
+from freehold.decide import MODEL_TIMEOUT_SECONDS
 from freehold.errors import Denied, Invalid, NotFound, Problem
 from freehold.values.agent import Agent, Inference, Limits, Tool
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from freehold.values.model import ModelEntry
 
 MOST_PROBLEMS = 50
-MODEL_TIMEOUT = 120
 FAST_SECONDS = 240
 
 
@@ -54,8 +54,12 @@ def compile_agent(
     name: str | None,
     schemas: Schemas,
     known_model: Callable[[str], ModelEntry | None],
+    region: str | None = None,
 ) -> Compiled:
-    """Check `document` and make its tools; raises `Invalid` with every problem. `name` is the URL's."""
+    """Check `document` and make its tools; raises `Invalid` with every problem.
+
+    `name` is the URL's; `region` is where Amazon Bedrock is asked, if that is known.
+    """
     if not isinstance(document, dict):
         raise Invalid(f"is {show(document)}; an agent configuration is an object")
     problems = plain_data_problems(cast("object", document))
@@ -71,6 +75,7 @@ def compile_agent(
         problems += refused(agent)
         problems += _across(agent, tools, name, known_model)
         warnings += _no_memory(agent)
+        warnings += model_warnings(agent, tools, known_model, region)
     if problems or agent is None:
         raise Invalid(_some(problems))
     source = {**source, "actionGroups": groups.source} if groups.source else dict(source)
@@ -196,13 +201,13 @@ def _across(
 
 def _too_slow(tools: tuple[Tool, ...]) -> Iterator[Problem]:
     """Express ends after five minutes: one model call and one round of tools must fit into 240 s."""
-    most = FAST_SECONDS - MODEL_TIMEOUT
+    most = FAST_SECONDS - MODEL_TIMEOUT_SECONDS
     slow = [tool for tool in tools if tool.enabled and tool.timeout_seconds > most]
     if slow:
         named = ", ".join(f"{tool.name} ({tool.timeout_seconds} s)" for tool in slow)
         yield Problem(
             "executionMode",
-            f"cannot be fast: {MODEL_TIMEOUT} s for the model and a round of tools could pass"
+            f"cannot be fast: {MODEL_TIMEOUT_SECONDS} s for the model and a round of tools could pass"
             f" {FAST_SECONDS} s; lower timeoutSeconds to at most {most} for {named}, or use durable",
         )
 

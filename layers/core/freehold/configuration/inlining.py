@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import jsonschema_rs
 
+from freehold.configuration.notes import untitled, worded
 from freehold.configuration.paths import at, show
 from freehold.configuration.references import steps_of
 from freehold.configuration.schemas import NOTES, complete, modern
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 MAX_LEVELS = 60
 MAX_SCHEMAS = 2_000
-LONGEST_EXAMPLE = 60
+# Of what a document says beside its structure; a tool that takes more than a fifth of it is cut or refused anyway.
+MOST_CHARACTERS = 200_000
+MOST_CHOICES = 1_000
 LONGEST_PATTERN = 500
 # Bytes of a compiled pattern: larger ones take a tenth of a second, in every process that checks arguments.
 LARGEST_PATTERN = 1_000_000
@@ -57,6 +61,8 @@ _KEPT = {
     ),
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
 }
+_PARTS = _ONE | _MANY | _NAMED
+MORE_INSIDE = "(more inside)"
 # These say more about the same value, the others of its parts.
 _SAME_DEPTH = {"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"}
 # What takes less when its part takes more, and what depends on all that stands beside it.
@@ -97,7 +103,10 @@ class Inliner:
     most: int = MAX_SCHEMAS
     terse: bool = False
     unread_patterns: list[str] = field(default_factory=list[str], init=False)
+    unlisted: list[str] = field(default_factory=list[str], init=False)
+    is_cut: bool = field(default=False, init=False)
     _count: int = field(default=0, init=False)
+    _characters: int = field(default=0, init=False)
     _loosened: int = field(default=0, init=False)
 
     def inline(self, schema: object, path: str) -> Any:
@@ -107,7 +116,7 @@ class Inliner:
     def _inline(self, schema: object, path: str, spot: _Spot) -> Any:
         self._count += 1
         if self._count > self.most:
-            raise TooLarge
+            raise TooLarge(f"more than {self.most:,} schemas")
         if not isinstance(schema, dict):
             return schema
         given = cast("Schema", schema)
@@ -116,12 +125,14 @@ class Inliner:
         if "$dynamicRef" in given or "$recursiveRef" in given:
             raise Invalid("uses a dynamic reference, which is not supported; use $ref", path=path)
         if (spot.depth >= self.deepest or spot.level >= MAX_LEVELS) and _has_parts(given):
-            return self._cut(given, "more inside")
+            return self._cut(given, MORE_INSIDE)
         made = self._keywords(given, path, spot)
         self._drop_read_only(given, made)
-        self._word_notes(given, made)
+        worded(given, made, terse=self.terse)
         if self.terse:
             self._drop_unreadable(made, path)
+            self._drop_choices(made, path)
+            self._measure(made)
         return complete(modern(given, made) if self.version_30 else made)
 
     def _keywords(self, given: Schema, path: str, spot: _Spot) -> Schema:
@@ -154,7 +165,7 @@ class Inliner:
 
     def _named(self, value: Schema, path: str, inside: _Spot) -> Schema:
         made = {name: self._inline(item, at(path, name), inside) for name, item in value.items()}
-        return {name: _untitled(name, schema) for name, schema in made.items()} if self.terse else made
+        return {name: untitled(name, schema) for name, schema in made.items()} if self.terse else made
 
     def _referred(self, schema: Schema, path: str, spot: _Spot) -> Any:
         ref: str = schema["$ref"]
@@ -162,12 +173,14 @@ class Inliner:
         if not isinstance(target, dict | bool):
             raise Invalid(f"refers to {show(ref)}, which is no schema", path=at(path, "$ref"))
         if ref in spot.trail:
-            return self._cut(cast("object", target), f"recursive: {(steps_of(ref) or [ref])[-1]}", plain=True)
+            return self._cut(
+                cast("object", target), f"(recursive: {(steps_of(ref) or [ref])[-1]})", plain=True
+            )
         if spot.level >= MAX_LEVELS:
-            return self._cut(cast("object", target), "more inside")
+            return self._cut(cast("object", target), MORE_INSIDE)
         found = self._inline(cast("object", target), path, spot.through(ref))
         notes: Schema = {key: value for key, value in schema.items() if key in NOTES}
-        self._word_notes(schema, notes)
+        worded(schema, notes, terse=self.terse)
         others = {key: value for key, value in schema.items() if key in _KEPT - NOTES}
         # OpenAPI 3.0 says that what stands beside a $ref does not count; its notes are useful all the same.
         if others and not self.version_30:
@@ -178,35 +191,17 @@ class Inliner:
     def _cut(self, schema: object, mark: str, *, plain: bool = False) -> Schema:
         """Any value of the kind that `schema` describes, and a note that there is more to say."""
         self._loosened += 1
+        self.is_cut |= mark == MORE_INSIDE
         given: Schema = cast("Schema", schema) if isinstance(schema, dict) else {}
         made: Schema = {"type": given["type"]} if "type" in given else {}
         if not made and "properties" in given:
             made["type"] = "object"
         said = given.get("description")
         if not plain and self.terse and isinstance(said, str):
-            made["description"] = f"{for_field(said)} ({mark})"
+            made["description"] = f"{for_field(said)} {mark}"
         else:
-            made["description"] = f"({mark})"
+            made["description"] = mark
         return complete(modern(given, made) if self.version_30 else made)
-
-    def _word_notes(self, given: Schema, made: Schema) -> None:
-        """Notes in JSON Schema's own words. What is short shows the model a form; what is long only costs tokens."""
-        if "examples" not in made and isinstance(shown := given.get("example"), str | int | float):
-            made["examples"] = [shown]
-        if not self.terse:
-            return
-        if isinstance(said := made.get("description"), str):
-            made["description"] = for_field(said)
-        if not made.get("description", True):
-            del made["description"]
-        if "examples" in made:
-            shown = cast("list[Any]", made["examples"]) if isinstance(made["examples"], list) else []
-            short = [
-                one for one in shown if not isinstance(one, dict | list) and len(str(one)) <= LONGEST_EXAMPLE
-            ]
-            made["examples"] = short[:2]
-            if not short:
-                del made["examples"]
 
     def _drop_unreadable(self, made: Schema, path: str) -> None:
         """A pattern that the checker cannot read would refuse the tool, and one that is vast helps nobody."""
@@ -215,6 +210,26 @@ class Inliner:
             del made["pattern"]
             self._loosened += 1
             self.unread_patterns.append(at(path, "pattern"))
+
+    def _drop_choices(self, made: Schema, path: str) -> None:
+        """A list of very many values is paid for in every model call; the tool itself knows what it takes."""
+        values = made.get("enum")
+        if not isinstance(values, list) or len(values := cast("list[object]", values)) <= MOST_CHOICES:
+            return
+        del made["enum"]
+        self._loosened += 1
+        self.unlisted.append(at(path, "enum"))
+        made.setdefault("examples", values[:2])
+        made["description"] = f"{made.get('description', '')} (one of {len(values):,} values)".strip()
+
+    def _measure(self, made: Schema) -> None:
+        for key, value in made.items():
+            if key in _ONE | _MANY:
+                continue  # measured where they were made
+            told = list(cast("Schema", value)) if isinstance(value, dict) else value
+            self._characters += len(json.dumps(told, ensure_ascii=False))
+        if self._characters > MOST_CHARACTERS:
+            raise TooLarge(f"more than {MOST_CHARACTERS:,} characters")
 
     def _drop_read_only(self, given: Schema, made: Schema) -> None:
         """Properties that only answers carry are not asked for."""
@@ -254,18 +269,4 @@ def _is_readable(pattern: str) -> bool:
 
 
 def _has_parts(schema: Schema) -> bool:
-    return any(isinstance(schema.get(key), dict | list) for key in (*_ONE, *_MANY, *_NAMED))
-
-
-def _untitled(name: str, schema: Any) -> Any:
-    """Generators give each property its own name as a title."""
-    if not isinstance(schema, dict):
-        return schema
-    titled = cast("Schema", schema)
-    if _letters(titled.get("title")) != _letters(name):
-        return titled
-    return {key: part for key, part in titled.items() if key != "title"}
-
-
-def _letters(text: object) -> str | None:
-    return "".join(filter(str.isalnum, text)).casefold() if isinstance(text, str) else None
+    return any(isinstance(schema.get(key), dict | list) for key in _PARTS)

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from freehold.configuration.document import MODEL_APIS
 from freehold.configuration.paths import at, choices, show
+from freehold.configuration.tokens import tokens_of_text, tokens_of_tool
 from freehold.errors import Problem
 from freehold.values.agent import ModelChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from freehold.configuration.document import AgentDocument, FoundationModel, InferenceConfiguration
+    from freehold.values.agent import Tool
     from freehold.values.model import ModelEntry
 
     KnownModel = Callable[[str], ModelEntry | None]
@@ -31,8 +33,7 @@ def model_choice(model: FoundationModel, known_model: KnownModel) -> ModelChoice
 def model_problems(agent: AgentDocument, known_model: KnownModel) -> Iterator[Problem]:
     """What is wrong with the models of `agent`, each judged with the settings that all of them get."""
     seen: set[str] = set()
-    for index, model in enumerate([agent.foundation_model, *agent.fallback_models]):
-        path = at("fallbackModels", index - 1) if index else "foundationModel"
+    for path, model in _named(agent):
         entry = known_model(model.model)
         name = entry.id if entry else model.model
         if name in seen:
@@ -50,6 +51,33 @@ def model_problems(agent: AgentDocument, known_model: KnownModel) -> Iterator[Pr
                 "limits.maxCostUsd", f"cannot be kept: the price of {show(model.model)} is not known"
             )
         yield from _settings_problems(agent, model, entry)
+
+
+def model_warnings(
+    agent: AgentDocument, tools: Sequence[Tool], known_model: KnownModel, region: str | None
+) -> Iterator[str]:
+    """What may keep a model from answering: it is not served in `region`, or its window is full from the start."""
+    sent = tokens_of_text(agent.instruction) + sum(tokens_of_tool(tool) for tool in tools if tool.enabled)
+    for path, model in _named(agent):
+        entry = known_model(model.model)
+        if entry is None:
+            continue
+        is_served_elsewhere = region is not None and entry.regions and region not in entry.regions
+        if is_served_elsewhere and model.api in (None, entry.api):
+            yield f"{path}: {model.model} is not offered in {region} (offered: {', '.join(entry.regions)})"
+        # The conversation gets 60 % of the window; the answer has to fit, too.
+        if entry.window and sent > entry.window / 3:
+            yield (
+                f"{path}: tools and instruction take about {sent:,} tokens in every model call, more than a third"
+                f" of the window of {model.model} ({entry.window:,})"
+            )
+
+
+def _named(agent: AgentDocument) -> Iterator[tuple[str, FoundationModel]]:
+    """The models of `agent`, each with where it is named."""
+    yield "foundationModel", agent.foundation_model
+    for index, model in enumerate(agent.fallback_models):
+        yield at("fallbackModels", index), model
 
 
 def _settings_problems(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from importlib.util import find_spec
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,11 +14,15 @@ import jsonschema_rs
 from freehold.configuration.faults import Harmless, problems_of
 from freehold.configuration.paths import at, show
 from freehold.configuration.reading import read_text
+from freehold.configuration.references import refs_in
 from freehold.errors import Invalid, Problem
 
 if TYPE_CHECKING:
-    from freehold.configuration.references import References, Schema
+    from collections.abc import Iterator, Sequence
 
+    from freehold.configuration.references import Faults, References, Schema, Steps
+
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 MOST_PROBLEMS = 20
 MOST_ERRORS = 1_000
 
@@ -30,21 +34,49 @@ def read_openapi(text: str, path: str) -> Schema:
     return document
 
 
-def faults_in(document: Schema, references: References, path: str) -> tuple[list[Problem], list[Problem]]:
-    """What is wrong with `document`, and what can be passed over, such as fields that no specification has."""
-    faults: list[Problem] = []
+def faults_in(document: Schema, references: References, path: str) -> tuple[Faults, list[Problem]]:
+    """What is wrong with `document`, and what can be passed over, such as fields that no specification has.
+
+    Faults stand by the operation or component that has them. Raises `Invalid` where there are too many.
+    """
+    faults: Faults = {}
     passed_over: list[Problem] = []
-    for error in islice(_checker(_version(document, path)).iter_errors(document), MOST_ERRORS):
+    errors = list(islice(_checker(_version(document, path)).iter_errors(document), MOST_ERRORS + 1))
+    for error in errors:
         problems = problems_of(error, path)
         if all(isinstance(problem, Harmless) for problem in problems):
             passed_over += problems
         else:
-            faults += problems
-        if len(faults) >= MOST_PROBLEMS:
-            return faults, passed_over
-    if len(passed_over) >= MOST_ERRORS:
-        faults.append(Problem(path, f"has more than {MOST_ERRORS:,} fields that OpenAPI does not have"))
-    return faults or list(islice(references.problems(document, path), MOST_PROBLEMS)), passed_over
+            faults.setdefault(_place(error.instance_path), []).extend(problems)
+    dead = list(islice(_dead_ends(document, references, path), MOST_ERRORS + 1))
+    for place, problems in dead:
+        faults.setdefault(place, []).extend(problems)
+    if max(len(errors), len(dead)) > MOST_ERRORS:
+        some = islice(chain(*faults.values(), passed_over), MOST_PROBLEMS)
+        raise Invalid([*some, Problem(path, f"has more than {MOST_ERRORS:,} faults")])
+    return faults, passed_over
+
+
+def _dead_ends(
+    document: Schema, references: References, path: str
+) -> Iterator[tuple[Steps, Sequence[Problem]]]:
+    """Every `$ref` that leads nowhere or elsewhere: its place, and what is wrong with it."""
+    for ref, steps in refs_in(document):
+        try:
+            references.target(ref, at(path, *steps))
+        except Invalid as error:
+            yield _place(steps), error.problems
+
+
+def _place(steps: Sequence[str | int]) -> Steps:
+    """The operation, the path or the component that `steps` lead into."""
+    match steps:
+        case ["paths", _, method, *_] if method in METHODS:
+            return tuple(steps[:3])
+        case ["components", *_]:
+            return tuple(steps[:3])
+        case _:
+            return tuple(steps[:2])
 
 
 def _version(document: Any, path: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from pydantic import ConfigDict
@@ -39,11 +40,13 @@ if TYPE_CHECKING:
     from freehold.configuration.references import Schema
     from freehold.values.agent import Argument
 
-# About 5,000 tokens; docs/openapi.md says how many operations of real documents take more.
+# About 5,000 tokens; docs/openapi.md says how many operations of real documents take more. What is longer is cut
+# to the most levels of values that fit, at least one.
 LONGEST_SCHEMA = 20_000
-MOST_SCHEMAS = 500
-# What is longer is cut to the most levels of values that fit, at least one.
 MOST_CUT_LEVELS = 6
+# What one level takes may be twice as long. Of 91,000 real operations none takes more.
+LONGEST_CUT_SCHEMA = 40_000
+MOST_SCHEMAS = 500
 
 
 class _Extensions(ToolOptions):
@@ -58,29 +61,27 @@ def openapi_tools(text: str, wanted: Sequence[str] | None, group: Group, path: s
     try:
         document = read_openapi(text, path)
         references = References(document)
-        operations = _selected(document, references, wanted, path)
+        operations, faulty = _selected(document, references, wanted, path)
+        faults, passed_over = faults_in(excerpt(document, operations), references, path)
     except Invalid as error:
         group.problems += error.problems
         return []
-    faults, passed_over = faults_in(excerpt(document, operations), references, path)
-    if faults:
-        group.problems += faults
-        return []
     group.warn(path, "is no valid OpenAPI, in what makes no difference to a tool", [*map(str, passed_over)])
-    return _Tools(document, references, group, path).made_of(operations)
+    return _Tools(document, References(document, faults), group, path, faulty).made_of(operations)
 
 
 def _selected(
     document: Schema, references: References, wanted: Sequence[str] | None, path: str
-) -> list[Operation]:
+) -> tuple[list[Operation], list[Problem]]:
+    """The operations that are asked for and, where all of them are, what should have been one."""
     found = list(operations_of(document, references, path))
     operations = [one for one in found if isinstance(one, Operation)]
+    faulty = [one for one in found if isinstance(one, Problem)]
+    where = at(path, "paths")
     if wanted is not None:
-        operations, where = chosen(operations, wanted, path), at(path, "operations")
-    elif problems := [one for one in found if isinstance(one, Problem)]:
-        raise Invalid(problems[:MOST_PROBLEMS])
-    else:
-        where = at(path, "paths")
+        operations, faulty, where = chosen(operations, wanted, path), [], at(path, "operations")
+    if not operations and faulty:
+        raise Invalid(faulty[:MOST_PROBLEMS])
     if not operations:
         raise Invalid("has no operations, so there is nothing to call", path=where)
     if len(operations) > MOST_TOOLS:
@@ -91,44 +92,67 @@ def _selected(
             f" with * at the end for all that begin so. There are {examples}"
         )
         raise Invalid(message, path=where)
-    return operations
+    return operations, faulty
 
 
 @dataclass
 class _Tools:
-    """Makes the tools of one document, and remembers what it had to leave out of them."""
+    """Makes the tools of one document, and remembers what it had to leave out of them.
+
+    `faulty` are the faults for which operations nobody asked for by name are left out.
+    """
 
     document: Schema
     references: References
     group: Group
     path: str
+    faulty: list[Problem] = field(default_factory=list[Problem])
 
     def __post_init__(self) -> None:
         self.version_30 = self.document["openapi"].startswith("3.0")
         schemes = api_key_parameters(self.document).values()
         self.keys = {(scheme["in"], scheme["name"].lower()) for scheme in schemes}
         self.ids: set[str] = set()
-        self.left_out: list[str] = []
+        self.left_out = [str(problem) for problem in self.faulty]
         self.cut: list[str] = []
+        self.uncut: list[str] = []
+        self.unlisted: list[str] = []
         self.unread: list[str] = []
         self.repeated: list[str] = []
         self.mended: list[str] = []
 
     def made_of(self, operations: Sequence[Operation]) -> list[Tool]:
         tools: list[Tool] = []
+        wrong: list[Problem] = []
         before = len(self.group.problems)
         for operation in operations:
             try:
                 tools += self._tool(operation)
             except NoTool as reason:
                 if operation.named:
-                    self.group.problems.append(Problem(operation.path, f"can be no tool: {reason}"))
+                    wrong.append(Problem(operation.path, f"can be no tool: {reason}"))
                 self.left_out.append(f"{operation.name} ({reason})")
             except Invalid as error:
-                self.group.problems += error.problems
+                (wrong if operation.named else self.faulty).extend(error.problems)
+                self.left_out.append(f"{operation.name} ({error.problems[0]})")
+        self._warn()
+        if not tools and not wrong and len(self.group.problems) == before:
+            message = f"has no operation that can be a tool: {'; '.join(self.left_out[:MOST_NAMED])}"
+            wrong = self.faulty or [Problem(at(self.path, "paths"), message)]
+        # Operations may share what is wrong.
+        self.group.problems += islice(dict.fromkeys(wrong), MOST_PROBLEMS)
+        return tools
+
+    def _warn(self) -> None:
         warn = self.group.warn
         warn(self.path, "has operations that can be no tools", self.left_out)
         warn(self.path, f"has schemas of over {LONGEST_SCHEMA:,} characters, cut inside", self.cut)
+        warn(
+            self.path,
+            f"has schemas of over {LONGEST_SCHEMA:,} characters, with nothing inside to cut",
+            self.uncut,
+        )
+        warn(self.path, "has choices of too many values to be listed", self.unlisted)
         warn(
             self.path,
             "has patterns that are not checked, for they are too long or cannot be read",
@@ -136,13 +160,12 @@ class _Tools:
         )
         warn(self.path, "uses an operationId twice; the second is named by its path", self.repeated)
         warn(self.path, "declares path parameters other than those in the path", self.mended)
-        if not tools and len(self.group.problems) == before:
-            message = f"has no operation that can be a tool: {'; '.join(self.left_out[:MOST_NAMED])}"
-            self.group.problems.append(Problem(at(self.path, "paths"), message))
-        return tools
 
     def _tool(self, operation: Operation) -> list[Tool]:
         options = _options(operation, self.group)
+        # A path may stand elsewhere; then what is wrong there is wrong here.
+        self.references.follow(self.document["paths"][operation.url], operation.path)
+        self.references.check(("paths", operation.url, operation.method))
         schema, places, media_type = self._largest(operation)
         if options is None:
             return []
@@ -175,33 +198,39 @@ class _Tools:
 
     def _largest(self, operation: Operation) -> tuple[Schema, tuple[Argument, ...], str | None]:
         """The arguments with all their levels or, where that is too much, with as many as fit."""
-        asked, inliner = self._asked(operation, MAX_LEVELS)
-        if asked is None:
-            self.cut.append(operation.name)
-            fewest, most = 1, MOST_CUT_LEVELS
-            while fewest < most:
-                middle = (fewest + most + 1) // 2
-                fits = self._asked(operation, middle)[0] is not None
-                fewest, most = (middle, most) if fits else (fewest, middle - 1)
-            asked, inliner = self._asked(operation, fewest, longest=None)
-        if asked is None:
-            self.cut.remove(operation.name)
-            raise NoTool("it takes more than a model could fill in")
-        self.unread += inliner.unread_patterns
-        self.mended += [f"{name} ({operation.route})" for name in asked.mended]
-        return *asked.arguments.done(), asked.media_type
-
-    def _asked(
-        self, operation: Operation, deepest: int, *, longest: int | None = LONGEST_SCHEMA
-    ) -> tuple[OperationArguments | None, Inliner]:
-        inliner = Inliner(self.references, self.version_30, deepest, most=MOST_SCHEMAS, terse=True)
         try:
-            asked = OperationArguments(operation, inliner, self.keys)
+            asked, inliner = self._asked(operation, MAX_LEVELS, LONGEST_SCHEMA)
+            schema, places = asked.arguments.done()
         except TooLarge:
-            return None, inliner
-        schema, _ = asked.arguments.done()
-        is_too_long = longest is not None and len(json.dumps(schema, ensure_ascii=False)) > longest
-        return None if is_too_long else asked, inliner
+            asked, inliner = self._with_fewer_levels(operation)
+            schema, places = asked.arguments.done()
+            (self.cut if inliner.is_cut else self.uncut).append(operation.name)
+        self.unread += inliner.unread_patterns
+        self.unlisted += inliner.unlisted
+        self.mended += [f"{name} ({operation.route})" for name in asked.mended]
+        return schema, places, asked.media_type
+
+    def _with_fewer_levels(self, operation: Operation) -> tuple[OperationArguments, Inliner]:
+        fewest, most = 1, MOST_CUT_LEVELS
+        while fewest < most:
+            middle = (fewest + most + 1) // 2
+            try:
+                self._asked(operation, middle, LONGEST_SCHEMA)
+                fewest = middle
+            except TooLarge:
+                most = middle - 1
+        try:
+            return self._asked(operation, fewest, LONGEST_CUT_SCHEMA)
+        except TooLarge as size:
+            raise NoTool(f"its arguments take {size}") from None
+
+    def _asked(self, operation: Operation, deepest: int, longest: int) -> tuple[OperationArguments, Inliner]:
+        inliner = Inliner(self.references, self.version_30, deepest, most=MOST_SCHEMAS, terse=True)
+        asked = OperationArguments(operation, inliner, self.keys)
+        characters = len(json.dumps(asked.arguments.done()[0], ensure_ascii=False))
+        if characters > longest:
+            raise TooLarge(f"{characters:,} characters; at most {longest:,} are allowed")
+        return asked, inliner
 
 
 def _options(operation: Operation, group: Group) -> ToolOptions | None:

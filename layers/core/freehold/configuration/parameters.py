@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from freehold.configuration.arguments import Arguments
 from freehold.configuration.bodies import NoTool, body_of
-from freehold.configuration.inlining import LONGEST_EXAMPLE
+from freehold.configuration.notes import LONGEST_EXAMPLE
 from freehold.configuration.paths import at
 from freehold.configuration.schemas import check_schema
 from freehold.configuration.wording import for_field

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
-from freehold.configuration.openapi import read_openapi
+from freehold.configuration.openapi import METHODS, read_openapi
 from freehold.configuration.paths import at, choices, show
 from freehold.configuration.references import References, refs_in, steps_of
 from freehold.errors import Invalid, Problem
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from freehold.configuration.references import Schema
-
-METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 # No tool is made of these, so that nothing is asked of them either.
 _UNUSED_IN_OPERATION = {"responses", "callbacks", "security", "servers", "tags", "externalDocs"}
@@ -163,8 +161,6 @@ def _keep_referred(document: Schema, made: Schema) -> None:
     while waiting:
         for ref, _ in refs_in(waiting.pop()):
             steps = tuple(steps_of(ref)[: 3 if ref.startswith("#/components/") else 2])
-            if not steps and ref.startswith("#"):
-                steps = ("components",)  # an anchor, which may be anywhere there
             if steps in kept or not steps:
                 continue
             kept.add(steps)

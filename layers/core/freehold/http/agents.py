@@ -17,7 +17,13 @@ def apply(caller: Caller, name: str, body: str | None) -> Json:
 
     caller.needs("admin")
     document = requests.document(body)
-    compiled = compile_agent(document, name=name, schemas=wiring.schemas(), known_model=wiring.catalog().find)
+    compiled = compile_agent(
+        document,
+        name=name,
+        schemas=wiring.schemas(),
+        known_model=wiring.catalog().find,
+        region=wiring.model_region(),
+    )
     if sent_bytes(compiled.source) > PAGE_BYTES:
         raise Invalid(
             f"the agent with its schemas is larger than an answer may be ({PAGE_BYTES:,} bytes as JSON);"

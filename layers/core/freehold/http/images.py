@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from .. import wiring
 from ..errors import Invalid, Problem
 from ..values.agent import Agent
-from ..values.model import Image, ImageFormat
+from ..values.content import Image, ImageFormat
 
 MOST_IMAGES = 20
 # A request travels base64 and JSON through a Lambda event of 6 MB; Bedrock takes 3.75 MB an image.
@@ -42,7 +42,7 @@ def read(given: Sequence[str]) -> tuple[Image, ...]:
         if kind is None:
             problems.append(Problem(path, f"is none of {', '.join(_BEGINNINGS)}, judged by its first bytes"))
         else:
-            images.append(Image(kind, data))
+            images.append(Image(kind, data, size=len(content)))
     if left < 0:
         problems.append(
             Problem("images", f"have {MOST_BYTES - left:,} bytes; at most {MOST_BYTES:,} are allowed")

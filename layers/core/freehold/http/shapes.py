@@ -10,7 +10,7 @@ from ..adapters.agents import Draft, Version
 from ..adapters.api_keys import ApiKey
 from ..adapters.records import Record
 from ..values.agent import Agent
-from ..values.model import Usage
+from ..values.content import Usage
 from ..values.run import Discarded, Lap, LateResult, Marker, Principal, Result, Run, RunKey, Session
 
 Json = dict[str, Any]

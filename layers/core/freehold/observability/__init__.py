@@ -13,7 +13,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .invocation import Telemetry
-from .logs import silence
+from .logs import for_others
 from .observed import ObservedModels, ObservedSessions, ObservedTools
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def handler(function: Handler) -> Handler:
                 # The runtime's own line names no run.
                 logger.exception("the step failed")
                 # The runtime logs the message, and the state machine keeps it.
-                silence(error)
+                raise for_others(error) from None
             raise
         finally:
             telemetry.flush()

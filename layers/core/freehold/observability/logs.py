@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import os
+from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
@@ -36,25 +37,35 @@ class Formatter(LambdaPowertoolsFormatter):
         return super().format(record)
 
 
-def silence(error: BaseException) -> None:
-    """Leave of the message what is in our own words, unless content may be logged."""
-    if not content_is_logged():
-        error.args = _own_words(error)
+def for_others(error: Exception) -> Exception:
+    """The error as Lambda's runtime may log it: itself where content may be logged."""
+    return error if content_is_logged() else wordless(error)
 
 
-def _own_words(error: BaseException) -> tuple[str, ...]:
-    return (error.message,) if isinstance(error, FreeholdError) and error.message else ()
-
-
-def wordless(error: BaseException) -> BaseException:
-    """An exception with the class name, traceback and causes of `error`, and of its message our own words."""
+def wordless(error: BaseException) -> Any:
+    """A twin of its class, with its traceback and causes, that says our own words and no others."""
     kind = type(error)
-    twin: BaseException = type(kind.__name__, (Exception,), {"__module__": kind.__module__})(
-        *_own_words(error)
-    )
+    ours = error.message if isinstance(error, FreeholdError) else ""
+
+    def say(_: object) -> str:
+        return ours
+
+    told: dict[str, object] = {
+        "__str__": say,
+        "__module__": kind.__module__,
+        "__qualname__": kind.__qualname__,
+    }
+    try:
+        # A few classes of libraries allow none below them, or want arguments.
+        twin = kind.__new__(type(kind.__name__, (kind,), told))
+    except TypeError:
+        twin = type(kind.__name__, (Exception,), told)()
+    twin.args = ()
     twin.__traceback__ = error.__traceback__
-    twin.__cause__ = wordless(error.__cause__) if error.__cause__ else None
-    twin.__context__ = wordless(error.__context__) if error.__context__ else None
+    cause, context = error.__cause__, error.__context__
+    twin.__cause__ = wordless(cause) if cause else None
+    # Mostly the cause once more.
+    twin.__context__ = wordless(context) if context and context is not cause else twin.__cause__
     twin.__suppress_context__ = error.__suppress_context__
     return twin
 

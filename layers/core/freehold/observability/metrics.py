@@ -1,7 +1,7 @@
 """Metrics by CloudWatch's embedded format: one line for each set of dimensions, at the end of an invocation.
 
-Dimensions are bounded: `service`, and for what concerns a model its id in the catalog. Whatever else is known (the run,
-the agent, the tool) is a property of the same line, for Logs Insights.
+Dimensions are bounded: `service`, and for what concerns a model its id in the catalog, or `other`. Whatever else is
+known (the run, the agent, the tool, the model's own id) is a property of the same line, for Logs Insights.
 """
 
 from __future__ import annotations

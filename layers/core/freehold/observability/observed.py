@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import (
     ModelRejected,
@@ -20,11 +20,13 @@ from ..errors import (
     ToolThrottled,
     ToolUnavailable,
 )
-from ..ports import Model, Models, Sessions, Tools
-from ..values.agent import ModelChoice
-from ..values.model import AssistantMessage, Message, ModelEntry, ModelReply, ModelRequest
-from ..values.run import History, Lap, Marker, Result, Run, RunKey, Status
-from .invocation import Telemetry
+
+if TYPE_CHECKING:
+    from ..ports import Model, Models, Sessions, Tools
+    from ..values.agent import ModelChoice
+    from ..values.model import Message, ModelEntry, ModelReply, ModelRequest
+    from ..values.run import History, Lap, Marker, Result, Run, RunKey, Status
+    from .invocation import Telemetry
 
 ENDS: dict[Status, str] = {
     "COMPLETED": "RunsCompleted",
@@ -32,6 +34,12 @@ ENDS: dict[Status, str] = {
     "STOPPED": "RunsStopped",
     "CANCELLED": "RunsCancelled",
 }
+# All models that only agents know share one dimension: tenants could name no end of them.
+UNLISTED = "other"
+
+
+def dimension(entry: ModelEntry) -> str:
+    return entry.id if entry.listed else UNLISTED
 
 
 class ObservedModels:
@@ -43,8 +51,9 @@ class ObservedModels:
 
     def choose(self, choice: ModelChoice) -> tuple[Model, ModelEntry]:
         model, entry = self._models.choose(choice)
+        self._telemetry.note(model_id=entry.id)
         if self._has_chosen:
-            self._telemetry.count("ModelFallbacks", model=entry.id)
+            self._telemetry.count("ModelFallbacks", model=dimension(entry))
         self._has_chosen = True
         return ObservedModel(model, entry, self._telemetry), entry
 
@@ -84,7 +93,7 @@ class ObservedModel:
             self._count("CostUsd", float(self._entry.price.cost(reply.usage)))
 
     def _count(self, name: str, value: float = 1) -> None:
-        self._telemetry.count(name, value, model=self._entry.id)
+        self._telemetry.count(name, value, model=dimension(self._entry))
 
 
 class ObservedTools:
@@ -179,6 +188,8 @@ class ObservedSessions:
 
 def _news(messages: Sequence[Message]) -> Sequence[Message]:
     """What was said since the model's last reply: the rest was logged with the laps before."""
+    from ..values.model import AssistantMessage
+
     replies = [i for i, message in enumerate(messages) if isinstance(message, AssistantMessage)]
     return messages[replies[-1] + 1 if replies else 0 :]
 

@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from .agent import Inference
+from .content import Image, Usage
 
 Stop = Literal["end", "tools", "length", "filtered"]
 Host = Literal["bedrock-runtime", "bedrock-mantle"]
 Where = Literal["region", "geography", "global"]
 Sampling = Literal["any", "one", "none"]
 Effort = Literal["reasoning_effort", "anthropic", "nova"]
-ImageFormat = Literal["png", "jpeg", "gif", "webp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,6 @@ class ToolOutcome:
     id: str
     content: str
     ok: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """A picture in a user's message. `data` is base64; a stored one has its `reference` instead until it is sent."""
-
-    format: ImageFormat
-    data: str = ""
-    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,26 +81,6 @@ class ModelRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens as the provider counted them. `cached_tokens` are part of `input_tokens`."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-
-    @property
-    def total(self) -> int:
-        return self.input_tokens + self.output_tokens
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            self.input_tokens + other.input_tokens,
-            self.output_tokens + other.output_tokens,
-            self.cached_tokens + other.cached_tokens,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class ModelReply:
     """What the model answered. `model` is the id that served it; `reasoning` is for the same adapter alone."""
 
@@ -145,6 +116,7 @@ class ModelEntry:
     `host` is the Bedrock endpoint that serves it. `inference` says where a request is answered: in the `region` it
     is sent to, in its `geography`, or anywhere (`global`). `effort` names the provider's way to say how much
     to think; None where the model cannot be told. `sampling`: which of temperature and topP it takes at once.
+    `listed`: it stands in the catalog, and was not made of an agent's own words.
     """
 
     id: str
@@ -157,6 +129,7 @@ class ModelEntry:
     inference: Where | None = None
     images: bool = True
     sampling: Sampling = "any"
+    listed: bool = False
     effort: Effort | None = None
 
     @property

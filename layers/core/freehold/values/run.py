@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
-from .model import Image, Usage
+from .content import Image, Usage
 
 Status = Literal["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "STOPPED"]
 CallOutcome = Literal["success", "error", "unknown", "cancelled"]
 
+# What the model is told of a call whose outcome is `unknown`.
+UNKNOWN = (
+    "The outcome of this call is unknown: it may or may not have taken effect, and it was not repeated. "
+    "Check before asking for it again, and tell the user."
+)
 ENDED: frozenset[Status] = frozenset(("COMPLETED", "FAILED", "CANCELLED", "STOPPED"))
 
 
@@ -46,7 +51,10 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Points to its present conversation. Judged expired by `expires_at` (epoch seconds) alone."""
+    """Points to its present conversation. Judged expired by `expires_at` (epoch seconds) alone.
+
+    `carried` are fields that a newer release wrote: while two are deployed, what one puts back keeps the other's.
+    """
 
     tenant: str
     session_id: str
@@ -61,6 +69,7 @@ class Session:
     expires_at: int
     active_turn: int | None = None
     session_attributes: dict[str, str] = field(default_factory=dict[str, str])
+    carried: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +94,7 @@ class Run:
 
     `execution` counts the executions that were started for it; a step of an older one writes nothing. `rev` rises
     with every write to the item. `deadline_at` is set when the run becomes RUNNING. `model_words` are what the
-    provider said when the model last failed: the run's error quotes them.
+    provider said when the model last failed: the run's error quotes them. `carried`: see `Session`.
     """
 
     tenant: str
@@ -120,6 +129,7 @@ class Run:
     lost_after: str = ""
     images: tuple[Image, ...] = ()
     model_words: str = ""
+    carried: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def key(self) -> RunKey:

@@ -1,0 +1,41 @@
+"""What runs and model calls have in common. It stands by itself, so that a step without a model loads no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ImageFormat = Literal["png", "jpeg", "gif", "webp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture in a user's message, of `size` bytes.
+
+    `data` is base64; a stored one has its `reference` instead until it is sent.
+    """
+
+    format: ImageFormat
+    data: str = ""
+    reference: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them. `cached_tokens` are part of `input_tokens`."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+        )
