@@ -224,10 +224,12 @@ class Inliner:
 
     def _measure(self, made: Schema) -> None:
         for key, value in made.items():
-            if key in _ONE | _MANY:
-                continue  # measured where they were made
-            told = list(cast("Schema", value)) if isinstance(value, dict) else value
-            self._characters += len(json.dumps(told, ensure_ascii=False))
+            if key in _NAMED and isinstance(value, dict):
+                self._characters += sum(map(len, cast("Schema", value)))
+            elif isinstance(value, str):
+                self._characters += len(value)
+            elif isinstance(value, list | dict) and key not in _PARTS:
+                self._characters += len(json.dumps(value, ensure_ascii=False))
         if self._characters > MOST_CHARACTERS:
             raise TooLarge(f"more than {MOST_CHARACTERS:,} characters")
 
