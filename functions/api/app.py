@@ -12,12 +12,13 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from freehold import wiring
 from freehold.errors import NotFound
 from freehold.http import agents, keys, requests, runs
 from freehold.http.caller import Caller
 from freehold.http.problems import PROBLEM_JSON, problem
 from freehold.http.shapes import Json
-from freehold.observability import handler, logger
+from freehold.observability import handler, logger, observed
 
 app = APIGatewayRestResolver(serializer=partial(json.dumps, ensure_ascii=False))
 
@@ -117,7 +118,7 @@ def get_run(run_id: str) -> Json:
 
 @app.post("/runs/<run_id>/cancel")
 def cancel_run(run_id: str) -> tuple[Json, int]:
-    return runs.cancel(caller(), run_id), 202
+    return runs.cancel(caller(), run_id, observed(wiring.endings())), 202
 
 
 @app.get("/sessions/<session_id>/items")

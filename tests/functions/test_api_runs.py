@@ -223,7 +223,9 @@ def test_the_longest_idempotency_key_fits_into_the_table(product: Deployed):
 # -- cancelling
 
 
-def test_a_running_run_is_marked_and_a_queued_one_ends_at_once(product: Deployed):
+def test_a_running_run_is_marked_and_a_queued_one_ends_at_once(
+    product: Deployed, capsys: pytest.CaptureFixture[str]
+):
     running = product.start(sessionId="s1")
     queued = product.start(sessionId="s1", whenBusy="enqueue")
 
@@ -236,6 +238,7 @@ def test_a_running_run_is_marked_and_a_queued_one_ends_at_once(product: Deployed
         "CANCELLED",
         "cancelRequested",
     )
+    assert capsys.readouterr().out.count('"RunsCancelled":[1.0]') == 1
 
 
 def test_cancelling_twice_or_too_late_changes_nothing(product: Deployed):

@@ -10,7 +10,7 @@ from ulid import ULID
 from .. import wiring
 from ..adapters.lists import PAGE_BYTES, sent_bytes
 from ..beginning import BeginCollaborators, PinnedAgent, Request, begin_run, start_run
-from ..ending import cancel_run
+from ..ending import EndCollaborators, cancel_run
 from ..errors import NotFound
 from ..values.run import Run, RunKey, Session
 from . import images, requests, shapes
@@ -101,9 +101,9 @@ def listed(caller: Caller, query: dict[str, str] | None) -> Json:
     return _page({"runs": [shapes.run_shape(run) for run in runs]}, token)
 
 
-def cancel(caller: Caller, run_id: str) -> Json:
+def cancel(caller: Caller, run_id: str, using: EndCollaborators) -> Json:
     run = _find(caller.needs("run"), run_id)
-    return shapes.run_shape(cancel_run(run.key, wiring.endings()))
+    return shapes.run_shape(cancel_run(run.key, using))
 
 
 def items(caller: Caller, session_id: str, query: dict[str, str] | None) -> Json:
