@@ -3,6 +3,8 @@
     with BedrockServer(Credentials("AKIA…", "…"), "eu-west-1") as bedrock:
         bedrock.script([ask(("get_book", {"id": 7})), say("Here it is.")])
 
+A request that marks what is worth caching is answered with the tokens that such a cache would count.
+
 Each signature is made anew with botocore from what arrived. A request that is signed otherwise, that the API
 would not take, or that the script has no answer for, is refused and fails the test when the `with` block ends.
 """
@@ -22,6 +24,7 @@ from botocore.credentials import Credentials
 
 from converse_rules import converse_problems
 from model_server import Reply
+from prompt_cache import Counted, PromptCache, without_marks
 from responses_rules import request_problem, responses_problems
 from signatures import wrongly_signed
 
@@ -58,6 +61,7 @@ class BedrockServer:
         self.received: list[Received] = []
         self.problems: list[str] = []
         self.arrived = threading.Lock()
+        self.cache = PromptCache()
         self._script: list[Reply] = []
         self._http = _Server(self)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
@@ -102,7 +106,7 @@ class BedrockServer:
             if not self._script:
                 self.problems.append(f"the script has no answer for request {len(self.received)}")
                 return _fault(400, "ValidationException", "the script is over")
-            return _answer(self._script.pop(0), request, len(self.received))
+            return _answer(self._script.pop(0), request, len(self.received), self.cache)
 
     def _signed(self, raw_path: str, request: Received) -> bool:
         service = SERVICES.get(request.host)
@@ -147,19 +151,28 @@ def _model_of(path: str) -> str | None:
     return unquote(found[1]) if found else None
 
 
+def _converse_parameters(request: Received) -> dict[str, Any] | None:
+    """What the SDK was called with; None for every path but Converse's."""
+    model = _model_of(request.path)
+    return {"modelId": model, **request.json} if model else None
+
+
 def _what_is_wrong(request: Received) -> str | None:
-    if model := _model_of(request.path):
-        return "; ".join(converse_problems({"modelId": model, **request.json})) or None
+    if parameters := _converse_parameters(request):
+        return "; ".join(converse_problems(parameters)) or None
     if request.path != "/openai/v1/responses":
         return "there is nothing"
     return request_problem(request.json) or "; ".join(responses_problems(request.json)) or None
 
 
-def _answer(reply: Reply, request: Received, number: int) -> Answer:
+def _answer(reply: Reply, request: Received, number: int, cache: PromptCache) -> Answer:
     if reply.body is not None:
         body = reply.body
+    elif parameters := _converse_parameters(request):
+        marked = parameters != without_marks(parameters)
+        body = _converse(reply, number, cache.count(parameters) if marked else None)
     else:
-        body = _converse(reply, number) if _model_of(request.path) else _response(reply, request, number)
+        body = _response(reply, request, number)
     headers = {"content-type": "application/json", "x-amzn-requestid": f"request-{number}", **reply.headers}
     return Answer(reply.status, json.dumps(body).encode(), headers)
 
@@ -168,7 +181,7 @@ def _fault(status: int, code: str, message: str) -> Answer:
     return Answer(status, json.dumps({"message": message}).encode(), {"x-amzn-errortype": code})
 
 
-def _converse(reply: Reply, number: int) -> dict[str, Any]:
+def _converse(reply: Reply, number: int, counted: Counted | None) -> dict[str, Any]:
     calls = [
         {"toolUse": {"toolUseId": f"call_{number}_{i}", "name": name, "input": given}}
         for i, (name, given) in enumerate(reply.calls)
@@ -180,8 +193,14 @@ def _converse(reply: Reply, number: int) -> dict[str, Any]:
         "metrics": {"latencyMs": 1},
     }
     if usage := reply.usage:
-        counted = {"inputTokens": usage.input_tokens, "outputTokens": usage.output_tokens}
-        made["usage"] = counted | {"totalTokens": usage.total}
+        given, cached = usage.input_tokens, {}
+        if counted:
+            given = counted.fresh
+            cached = {"cacheReadInputTokens": counted.read, "cacheWriteInputTokens": counted.written}
+        every = given + sum(cached.values()) + usage.output_tokens
+        made["usage"] = {
+            "inputTokens": given, "outputTokens": usage.output_tokens, "totalTokens": every, **cached,
+        }  # fmt: skip
     return made
 
 
@@ -221,7 +240,10 @@ def _response(reply: Reply, request: Received, number: int) -> dict[str, Any]:
     if usage := reply.usage:
         made["usage"] = {
             "input_tokens": usage.input_tokens,
-            "input_tokens_details": {"cached_tokens": usage.cached_tokens},
+            "input_tokens_details": {
+                "cached_tokens": usage.cached_tokens,
+                "cache_write_tokens": usage.cache_written_tokens,
+            },
             "output_tokens": usage.output_tokens,
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": usage.total,

@@ -13,6 +13,8 @@ import boto3
 from botocore.model import Shape
 from botocore.validate import ParamValidator
 
+from prompt_cache import mark_problems, without_marks
+
 # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
 MOST_IMAGES, LARGEST_IMAGE = 20, 3_750_000
 ORDER = ("reasoningContent", "image", "text", "toolUse")
@@ -23,7 +25,8 @@ def converse_problems(request: dict[str, Any]) -> list[str]:
     report = ParamValidator().validate(request, _input())
     if report.has_errors():
         return [report.generate_report()]
-    return [*_beyond_python(request, _input(), "request"), *_unspoken(request)]
+    marks = list(mark_problems(request))
+    return [*_beyond_python(request, _input(), "request"), *marks, *_unspoken(without_marks(request))]
 
 
 @cache

@@ -219,7 +219,10 @@ def json_body(reply: Reply, number: int) -> bytes:
             "prompt_tokens": usage.input_tokens,
             "completion_tokens": usage.output_tokens,
             "total_tokens": usage.total,
-            "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+            "prompt_tokens_details": {
+                "cached_tokens": usage.cached_tokens,
+                "cache_write_tokens": usage.cache_written_tokens,
+            },
         }
     return json.dumps(completion).encode()
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 import sdk_types
 
 ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+LONGEST_KEY = 64
 PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+=*")
 
 
@@ -56,12 +57,18 @@ def responses_problems(request: dict[str, Any]) -> list[str]:
     items = request["input"]
     return [
         *_blanks(request),
+        *_key_problems(request.get("prompt_cache_key", "conversation")),
         *_call_problems(items),
         *_reasoning_problems(items),
         *_picture_problems(items),
         *_tool_problems(request.get("tools", [])),
         *_setting_problems(request),
     ]
+
+
+def _key_problems(key: str) -> Iterator[str]:
+    if not 0 < len(key) <= LONGEST_KEY:
+        yield f"a prompt_cache_key of {len(key)} characters"
 
 
 def _blanks(request: dict[str, Any]) -> Iterator[str]:

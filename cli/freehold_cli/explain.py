@@ -1,6 +1,7 @@
 """Errors as a person reads them: what, where, what is allowed. And the exit code of each.
 
-0 done   1 the run failed, stopped or was cancelled   2 wrong use or invalid input   3 no stack can be reached
+0 done   1 the run failed, stopped or was cancelled; not all was erased
+2 wrong use or invalid input   3 no stack can be reached
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from .printable import one_line, printable
 from .screen import Screen
 from .settings import Down, WrongUse
 
-RUN_FAILED, WRONG_USE, UNREACHABLE = 1, 2, 3
+RUN_FAILED = NOT_DONE = 1
+WRONG_USE, UNREACHABLE = 2, 3
 EXPECTED = (FreeholdClientError, FreeholdError, LocalStackError, WrongUse, Down, OSError)
 OURS_TO_MEND = (DeploymentFailed, PortTaken, RunsAlready, TemplateInvalid)
 
@@ -82,7 +84,7 @@ def _hint(error: Exception) -> str:
         case SessionBusy(run_id=run_id):
             return f"`freehold show {run_id}` tells what it is doing, `freehold cancel {run_id}` ends it."
         case NotFound():
-            return "`freehold agents` and `freehold runs` list what there is."
+            return "`freehold agents`, `freehold runs` and `freehold sessions list` tell what there is."
         case ServerError(request_id=str(request_id)):
             return f"The stack failed on its side (request {request_id})."
         case _:

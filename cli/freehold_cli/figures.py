@@ -19,8 +19,14 @@ def cost(usd: float | None) -> str:
 
 
 def tokens(usage: Usage) -> str:
-    cached = f" ({usage.cached_tokens:,} cached)" if usage.cached_tokens else ""
+    cached = f" ({_share(usage.cached_tokens, usage.input_tokens)} cached)" if usage.cached_tokens else ""
     return f"{usage.input_tokens:,} tokens in{cached}, {usage.output_tokens:,} out"
+
+
+def _share(part: int, whole: int) -> str:
+    """In whole percent, rounded down: 100% is all of it."""
+    percent = part * 100 // max(part, whole)
+    return f"{percent}%" if percent else "<1%"
 
 
 def duration(milliseconds: int | None) -> str:
@@ -54,5 +60,5 @@ def clock(iso: str | None, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     return found.astimezone().strftime(form) if found else ""
 
 
-def count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def count(number: int, noun: str, nouns: str = "") -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {nouns or noun + 's'}"

@@ -11,7 +11,17 @@ from typing import Any
 
 import typer
 
-from . import agent_commands, key_commands, run_commands, stack_commands, try_command, validate_command
+from . import (
+    agent_commands,
+    key_commands,
+    memory_commands,
+    replay_command,
+    run_commands,
+    session_commands,
+    stack_commands,
+    try_command,
+    validate_command,
+)
 from .explain import EXPECTED, explain
 from .screen import Screen
 from .stopping import TERMINATED, Terminated
@@ -72,21 +82,51 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "chat": run_commands.chat,
         "runs": run_commands.runs,
         "show": run_commands.show,
+        "replay": replay_command.replay,
         "cancel": run_commands.cancel,
     },
+    "Sessions and memories": {
+        "erase": memory_commands.erase,
+    },
 }
-KEYS: dict[str, Callable[..., None]] = {
-    "create": key_commands.create,
-    "list": key_commands.list_keys,
-    "revoke": key_commands.revoke,
+GROUPS: dict[str, tuple[str, typer.Typer, dict[str, Callable[..., None]]]] = {
+    "sessions": (
+        "Sessions and memories",
+        session_commands.sessions,
+        {
+            "list": session_commands.list_sessions,
+            "show": session_commands.show,
+            "end": session_commands.end,
+            "delete": session_commands.delete,
+        },
+    ),
+    "memory": (
+        "Sessions and memories",
+        memory_commands.memory,
+        {
+            "list": memory_commands.list_memories,
+            "show": memory_commands.show,
+            "delete": memory_commands.delete,
+        },
+    ),
+    "keys": (
+        "Governance",
+        key_commands.keys,
+        {
+            "create": key_commands.create,
+            "list": key_commands.list_keys,
+            "revoke": key_commands.revoke,
+        },
+    ),
 }
 
 for panel, commands in PANELS.items():
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel)(_reporting(command))
-for name, command in KEYS.items():
-    key_commands.keys.command(name)(_reporting(command))
-app.add_typer(key_commands.keys, name="keys", rich_help_panel="Governance")
+for group, (panel, typed, commands) in GROUPS.items():
+    for name, command in commands.items():
+        typed.command(name)(_reporting(command))
+    app.add_typer(typed, name=group, rich_help_panel=panel)
 
 
 def main() -> None:

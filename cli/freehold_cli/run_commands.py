@@ -16,7 +16,7 @@ from .screen import AsJson, Screen
 from .settings import WrongUse
 from .talking import Conversation
 from .talking import chat as chat_with
-from .timeline import Timeline, heading, outcome
+from .timeline import Timeline, heading, in_order, outcome
 from .world import world_of
 
 # The API takes no more, and API Gateway refuses a much larger request without a word of why.
@@ -24,6 +24,10 @@ MOST_BYTES = 3_750_000
 AgentName = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name.", show_default=False)]
 Session = Annotated[
     str | None, typer.Option("--session", metavar="ID", help="Go on in this session. Default: a new one.")
+]
+Memory = Annotated[
+    str | None,
+    typer.Option("--memory", metavar="ID", help="What the agent remembers under this id. Default: nothing."),
 ]
 Alias = Annotated[str | None, typer.Option(metavar="NAME", help="Which version answers. Default: the draft.")]
 
@@ -35,6 +39,7 @@ def ask(
         str, typer.Argument(metavar="TEXT", help="The message; `-` reads it from standard input.")
     ],
     session: Session = None,
+    memory: Memory = None,
     alias: Alias = None,
     image: Annotated[
         list[Path] | None,
@@ -57,7 +62,9 @@ def ask(
     screen = Screen(json=as_json)
     message = sys.stdin.read() if text == "-" else text
     with world_of(ctx).client() as client:
-        talk = Conversation(client, screen, agent, session_id=session, alias=alias, steps=stream)
+        talk = Conversation(
+            client, screen, agent, session_id=session, memory_id=memory, alias=alias, steps=stream
+        )
         run = talk.say(message, images=[_content(path) for path in image or ()])
     if run.status != "COMPLETED":
         raise typer.Exit(RUN_FAILED)
@@ -78,6 +85,7 @@ def chat(
     ctx: typer.Context,
     agent: AgentName,
     session: Session = None,
+    memory: Memory = None,
     alias: Alias = None,
     as_json: AsJson = False,
 ) -> None:
@@ -89,7 +97,8 @@ def chat(
     """
     world, screen = world_of(ctx), Screen(json=as_json)
     with world.client() as client:
-        code = chat_with(world, screen, Conversation(client, screen, agent, session_id=session, alias=alias))
+        talk = Conversation(client, screen, agent, session_id=session, memory_id=memory, alias=alias)
+        code = chat_with(world, screen, talk)
     raise typer.Exit(code)
 
 
@@ -135,7 +144,7 @@ def show(
         items = list(client.sessions.items(found.session_id, run_id=found.run_id))
     timeline = Timeline(found.created_at, full=full, width=screen.width)
     wire = {"run": found.wire, "items": [item.wire for item in items]}
-    shown = [timeline.step(item) for item in items]
+    shown = [timeline.step(item) for item in in_order(items)]
     screen.answer(wire, heading(found), "", *shown, "", outcome(found))
 
 

@@ -17,9 +17,9 @@ from .timeline import STATUS_STYLES, took
 def agents(found: Sequence[AgentSummary]) -> Table | str:
     if not found:
         return "No agents yet. Make one with `freehold apply FILE`."
-    table = _table("agent", "model", "description", "changed")
+    table = columns("agent", "model", "description", "changed")
     for each in found:
-        _row(table, each.agent_name, each.foundation_model, each.description, figures.clock(each.updated_at))
+        add(table, each.agent_name, each.foundation_model, each.description, figures.clock(each.updated_at))
     return table
 
 
@@ -30,39 +30,45 @@ def agent(one: Agent, versions: Iterable[Version], aliases: Iterable[Alias]) -> 
     described = one.configuration.get("description")
     if described:
         head.append(f"\n{one_line(str(described))}")
-    names = [f"{each.alias} → {', '.join(each.versions)}" for each in aliases]
+    names = [f"{each.alias} → {_led_to(each)}" for each in aliases]
     frozen = [each.version for each in versions]
     head.append("\nversions: ", "dim").append(one_line(", ".join(frozen) or "none, the draft only"))
     head.append("\naliases:  ", "dim").append(one_line(", ".join(names) or "none; runs use DRAFT"))
     return [head, tools(one.tools), *(Text(f"warning: {one_line(each)}", "yellow") for each in one.warnings)]
 
 
+def _led_to(alias: Alias) -> str:
+    if len(alias.routes) == 1:
+        return alias.routes[0].version
+    return ", ".join(f"{route.version} ({route.weight}%)" for route in alias.routes)
+
+
 def tools(found: Sequence[Tool]) -> Table | Text:
     if not found:
         return Text("No tools.", "dim")
-    table = _table("tool", "action group", "description")
+    table = columns("tool", "action group", "description")
     for each in found:
-        _row(table, each.name, each.action_group, each.description)
+        add(table, each.name, each.action_group, each.description)
     return table
 
 
 def costs(rows: Iterable[tuple[str, str, str, str]]) -> Table:
     """Tools with what they call, what the model fills in and the tokens of each; `*` marks what it must."""
-    table = _table("tool", "calls", "arguments", "tokens")
+    table = columns("tool", "calls", "arguments", "tokens")
     table.columns[-1].justify = "right"
     for row in rows:
-        _row(table, *row)
+        add(table, *row)
     return table
 
 
 def runs(found: Sequence[Run]) -> Table | str:
     if not found:
         return "No runs. Start one with `freehold ask AGENT TEXT`."
-    table = _table("run", "agent", "status", "began", "took", "cost", "asked")
+    table = columns("run", "agent", "status", "began", "took", "cost", "asked")
     table.columns[-1].overflow = "ellipsis"
     table.columns[-1].no_wrap = True
     for run in found:
-        _row(
+        add(
             table,
             run.run_id,
             run.agent,
@@ -78,21 +84,23 @@ def runs(found: Sequence[Run]) -> Table | str:
 def keys(found: Sequence[Key]) -> Table | str:
     if not found:
         return "No keys."
-    table = _table("key", "name", "scopes", "made", "expires")
+    table = columns("key", "name", "scopes", "made", "expires")
     for each in found:
         made, expires = figures.clock(each.created_at), figures.clock(each.expires_at) or "never"
-        _row(table, each.key_id, each.name, ", ".join(each.scopes), made, expires)
+        add(table, each.key_id, each.name, ", ".join(each.scopes), made, expires)
     return table
 
 
-def _table(*columns: str) -> Table:
+def columns(*names: str) -> Table:
+    """An empty table of these columns; the first is never broken."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for position, column in enumerate(columns):
+    for position, column in enumerate(names):
         table.add_column(column, no_wrap=position == 0, overflow="fold")
     return table
 
 
-def _row(table: Table, *cells: str | Text) -> None:
+def add(table: Table, *cells: str | Text) -> None:
+    """A row. Plain text is made safe; `Text` must be safe already."""
     table.add_row(*(cell if isinstance(cell, Text) else Text(one_line(cell)) for cell in cells))
 
 

@@ -39,6 +39,7 @@ class Conversation:
         agent: str,
         *,
         session_id: str | None = None,
+        memory_id: str | None = None,
         alias: str | None = None,
         steps: bool = True,
     ) -> None:
@@ -46,6 +47,7 @@ class Conversation:
         self._screen = screen
         self._agent = agent
         self._session_id = session_id
+        self._memory_id = memory_id
         self._alias = alias
         self._steps = steps and not screen.json
         self._said = ""
@@ -61,6 +63,7 @@ class Conversation:
                 well_formed(message),
                 images=images,
                 session_id=self._session_id,
+                memory_id=self._memory_id,
                 alias=self._alias,
             )
             self._session_id = started.session_id

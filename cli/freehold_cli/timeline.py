@@ -10,6 +10,7 @@ from rich.text import Text
 
 from freehold_client import (
     CallItem,
+    CompactionItem,
     DiscardedItem,
     Item,
     LapItem,
@@ -72,6 +73,8 @@ class Timeline:
             case DiscardedItem():
                 told = f"{item.model}, lap {item.lap}: a second reply, not used"
                 return self._lines(item.at, "model", "bold cyan", [_dim(told, _paid(item))])
+            case CompactionItem():
+                return self._lines(item.at, "memory", "bold yellow", self._compaction(item))
             case OtherItem():
                 told = f"a step of a kind that this version does not know: {item.kind}"
                 return self._lines(item.at, "?", "bold", [_dim(told)])
@@ -97,6 +100,12 @@ class Timeline:
         if call.result:
             yield self._content(call.result)
 
+    def _compaction(self, item: CompactionItem) -> Iterator[Text]:
+        again = f"attempt {item.attempt + 1}" if item.attempt else ""
+        took = figures.duration(item.duration_ms)
+        yield _dim(f"compacted {_covered(item)}", item.model, took, _paid(item), again)
+        yield self._content(item.text)
+
     def _content(self, text: str) -> Text:
         text = printable(text if self._full else _compact(text))
         if self._full or len(text) <= CUT_AT:
@@ -119,6 +128,35 @@ class Timeline:
             return lines
         room = self._width - GUTTER
         return [piece for line in lines for piece in (line.wrap(Console(width=room), room) or [line])]
+
+
+def in_order(items: Iterable[Item]) -> list[Item]:
+    """As things happened: the API tells of compactions after all else."""
+    return sorted(items, key=lambda item: (item.turn, _lap(item)))
+
+
+def _lap(item: Item) -> int:
+    match item:
+        case UserItem():
+            return 0
+        case OtherItem():
+            lap = item.wire.get("lap")
+            return lap if isinstance(lap, int) else 0
+        case _:
+            return item.lap
+
+
+def _covered(item: CompactionItem) -> str:
+    """What it stands for."""
+    turns, laps = item.begins.turn - 1, item.begins.laps
+    told = [_span("turn", turns), _span("lap", laps) + f" of turn {item.begins.turn}" if laps else ""]
+    return " and ".join(part for part in told if part) or "nothing"
+
+
+def _span(noun: str, last: int) -> str:
+    if last < 1:
+        return ""
+    return f"{noun} 1" if last == 1 else f"{noun}s 1–{last}"
 
 
 def outcome(run: Run) -> Text:
@@ -146,7 +184,9 @@ def took(run: Run) -> str:
 def heading(run: Run) -> Text:
     """Which run this is, of what agent, in which session."""
     version = f" (version {run.agent_version})" if run.agent_version not in ("", run.alias) else ""
-    rest = f" · session {one_line(run.session_id)} · {figures.clock(run.created_at)}"
+    remembered = f" · memory {one_line(run.memory_id)}" if run.memory_id else ""
+    replayed = f" · replays {one_line(run.replays)}" if run.replays else ""
+    rest = f" · session {one_line(run.session_id)}{remembered}{replayed} · {figures.clock(run.created_at)}"
     return Text.assemble(
         ("run ", "dim"),
         (one_line(run.run_id), "bold"),
@@ -155,7 +195,7 @@ def heading(run: Run) -> Text:
     )
 
 
-def _paid(item: LapItem | DiscardedItem) -> str:
+def _paid(item: LapItem | DiscardedItem | CompactionItem) -> str:
     return f"{figures.tokens(item.usage)} · {figures.cost(item.cost_usd)}"
 
 

@@ -160,7 +160,7 @@ def _wire(compiled: Compiled) -> dict[str, Any]:
 
 
 def _calls(tool: Tool) -> str:
-    return tool.function or f"{tool.http_method} {tool.api_path}"
+    return tool.function or tool.built_in or f"{tool.http_method} {tool.api_path}"
 
 
 def _shown(compiled: Compiled, *, full: bool) -> list[RenderableType]:

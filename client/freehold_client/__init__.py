@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .agents import Agent, AgentSummary, Alias, Tool, Version
+from .agents import Agent, AgentSummary, Alias, Route, Tool, Version
 from .client import Freehold
+from .erasures import Erased, Erasure
 from .errors import (
     Conflict,
     FreeholdApiError,
@@ -18,7 +19,9 @@ from .errors import (
 )
 from .items import (
     AskedCall,
+    Begins,
     CallItem,
+    CompactionItem,
     DiscardedItem,
     Fallback,
     Item,
@@ -30,16 +33,22 @@ from .items import (
     UserItem,
 )
 from .keys import Key
+from .memories import Memory, RememberedSession
 from .runs import Run, RunError, Started
+from .sessions import Session
 
 __all__ = [
     "Agent",
     "AgentSummary",
     "Alias",
     "AskedCall",
+    "Begins",
     "CallItem",
+    "CompactionItem",
     "Conflict",
     "DiscardedItem",
+    "Erased",
+    "Erasure",
     "Fallback",
     "Freehold",
     "FreeholdApiError",
@@ -49,13 +58,17 @@ __all__ = [
     "Key",
     "LapItem",
     "LateItem",
+    "Memory",
     "NotFound",
     "OtherItem",
     "Principal",
     "Problem",
+    "RememberedSession",
+    "Route",
     "Run",
     "RunError",
     "ServerError",
+    "Session",
     "SessionBusy",
     "Started",
     "Tool",

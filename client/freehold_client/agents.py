@@ -9,7 +9,7 @@ from typing import Any
 from .connection import Connection, pages, segment
 from .errors import InvalidRequest, Problem
 from .items import Wire
-from .reading import mapping, mappings, text, text_or_none, texts
+from .reading import mapping, mappings, text, text_or_none, texts, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +91,33 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """`weight` in a hundred new sessions begin on `version`."""
+
+    version: str
+    weight: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class Alias:
-    """A name that runs can ask for. `versions` are those that its routes lead to."""
+    """A name that runs can ask for."""
 
     alias: str
-    versions: tuple[str, ...]
+    routes: tuple[Route, ...]
     wire: Wire = field(default_factory=Wire, repr=False, compare=False)
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Those that its routes lead to."""
+        return tuple(route.version for route in self.routes)
 
     @classmethod
     def read(cls, wire: Mapping[str, Any]) -> Alias:
-        versions = tuple(text(route, "version") for route in mappings(wire, "routes"))
-        return cls(text(wire, "alias"), versions, dict(wire))
+        routes = tuple(
+            Route(text(route, "version"), whole(route, "weight") if "weight" in route else 100)
+            for route in mappings(wire, "routes")
+        )
+        return cls(text(wire, "alias"), routes, dict(wire))
 
 
 class Agents:
@@ -140,10 +156,16 @@ class Agents:
     def version(self, name: str, version: str) -> Version:
         return Version.read(self._read(f"{_path(name)}/versions/{segment(version)}"))
 
-    def point(self, name: str, alias: str, versions: Sequence[str]) -> Alias:
-        """Lead `alias` to `versions`; this release takes exactly one."""
-        routes = {"routes": [{"version": version} for version in versions]}
-        _, wire = self._connection.request("PUT", f"{_path(name)}/aliases/{segment(alias)}", routes)
+    def point(self, name: str, alias: str, versions: Sequence[str] | Mapping[str, int]) -> Alias:
+        """Lead `alias` to one version, or to several with their weights, which sum up to 100."""
+        weights = versions.items() if isinstance(versions, Mapping) else ((each, None) for each in versions)
+        routes = [
+            {"version": version} | ({} if weight is None else {"weight": weight})
+            for version, weight in weights
+        ]
+        _, wire = self._connection.request(
+            "PUT", f"{_path(name)}/aliases/{segment(alias)}", {"routes": routes}
+        )
         return Alias.read(wire)
 
     def aliases(self, name: str) -> Iterator[Alias]:

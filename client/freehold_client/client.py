@@ -11,7 +11,9 @@ import httpx
 
 from .agents import Agents
 from .connection import Connection
+from .erasures import Erasures
 from .keys import Keys
+from .memories import Memories
 from .runs import Runs
 from .sessions import Sessions
 
@@ -38,6 +40,8 @@ class Freehold:
         self.agents = Agents(self._connection)
         self.runs = Runs(self._connection, sleep)
         self.sessions = Sessions(self._connection)
+        self.memories = Memories(self._connection)
+        self.erasures = Erasures(self._connection)
         self.keys = Keys(self._connection)
 
     @property

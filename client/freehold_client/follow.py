@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .connection import Connection, segment
-from .items import CallItem, DiscardedItem, Item, LapItem, LateItem, UserItem, read_item
+from .items import (
+    CallItem,
+    CompactionItem,
+    DiscardedItem,
+    Item,
+    LapItem,
+    LateItem,
+    OtherItem,
+    UserItem,
+    read_item,
+)
 from .reading import mappings, text
 
 Place = tuple[object, ...]
@@ -63,5 +73,7 @@ def _place(item: Item) -> Place:
             return ("discarded", item.turn, item.lap, item.at, item.usage)
         case LateItem():
             return ("late", item.turn, item.lap, item.call)
-        case _:
+        case CompactionItem():
+            return ("compaction", item.turn, item.lap)
+        case OtherItem():
             return (item.kind, item.turn, item.at, str(item.wire.get("lap")), str(item.wire.get("call")))

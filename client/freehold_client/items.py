@@ -17,15 +17,20 @@ Wire = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the provider counted them. `cached_tokens` are part of `input_tokens`."""
+    """Tokens as the provider counted them.
+
+    `cached_tokens` were read from its cache, `cache_written_tokens` written to it: both are part of `input_tokens`.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+    cache_written_tokens: int = 0
 
     @classmethod
     def read(cls, wire: Mapping[str, Any]) -> Usage:
-        return cls(whole(wire, "inputTokens"), whole(wire, "outputTokens"), whole(wire, "cachedTokens"))
+        names = ("inputTokens", "outputTokens", "cachedTokens", "cacheWrittenTokens")
+        return cls(*(whole(wire, name) for name in names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +144,35 @@ class LateItem:
     wire: Wire = field(default_factory=Wire, repr=False, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Begins:
+    """In turn `turn`, after its first `laps` laps."""
+
+    turn: int
+    laps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompactionItem:
+    """Stands, for the model, in the place of all that came before `begins`; that stays readable.
+
+    It was made after lap `lap` of turn `turn`.
+    """
+
+    run_id: str
+    turn: int
+    at: str
+    lap: int
+    model: str
+    text: str
+    begins: Begins
+    usage: Usage = Usage()
+    cost_usd: float | None = None
+    duration_ms: int | None = None
+    attempt: int = 0
+    wire: Wire = field(default_factory=Wire, repr=False, compare=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherItem:
     """An item of a kind that this client is too old to know."""
@@ -150,7 +184,7 @@ class OtherItem:
     wire: Wire = field(default_factory=Wire, repr=False, compare=False)
 
 
-Item = UserItem | LapItem | CallItem | DiscardedItem | LateItem | OtherItem
+Item = UserItem | LapItem | CallItem | DiscardedItem | LateItem | CompactionItem | OtherItem
 
 
 def read_item(wire: Mapping[str, Any]) -> Item:
@@ -174,6 +208,8 @@ def read_item(wire: Mapping[str, Any]) -> Item:
         case "late":
             lap, call = whole(wire, "lap"), whole(wire, "call")
             return LateItem(**kept, lap=lap, call=call, result=text(wire, "result"))
+        case "compaction":
+            return CompactionItem(**kept, **_compaction(wire), **_paid(wire))
         case kind:
             return OtherItem(**kept, kind=kind)
 
@@ -208,6 +244,18 @@ def _call(wire: Mapping[str, Any]) -> dict[str, Any]:
         "tool": text(wire, "tool"),
         "outcome": text(wire, "outcome"),
         "result": text_or_none(wire, "result"),
+        "duration_ms": whole_or_none(wire, "durationMs"),
+        "attempt": whole(wire, "attempt"),
+    }
+
+
+def _compaction(wire: Mapping[str, Any]) -> dict[str, Any]:
+    begins = mapping(wire, "begins")
+    return {
+        "lap": whole(wire, "lap"),
+        "model": text(wire, "model"),
+        "text": text(wire, "text"),
+        "begins": Begins(whole(begins, "turn"), whole(begins, "laps")),
         "duration_ms": whole_or_none(wire, "durationMs"),
         "attempt": whole(wire, "attempt"),
     }

@@ -27,10 +27,15 @@ class RunError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One turn of a session. Times are ISO 8601 in UTC; `cost_usd` is None where a price is unknown."""
+    """One turn of a session. Times are ISO 8601 in UTC; `cost_usd` is None where a price is unknown.
+
+    `replays` is the run that this one went through again, if it did.
+    """
 
     run_id: str
     session_id: str
+    memory_id: str | None = None
+    replays: str | None = None
     agent: str = ""
     agent_version: str = ""
     alias: str = ""
@@ -63,6 +68,8 @@ class Run:
         return cls(
             run_id=text(wire, "runId"),
             session_id=text(wire, "sessionId"),
+            memory_id=text_or_none(wire, "memoryId"),
+            replays=text_or_none(wire, "replays"),
             agent=text(wire, "agent"),
             agent_version=text(wire, "agentVersion"),
             alias=text(wire, "alias"),
@@ -111,6 +118,7 @@ class Runs:
         *,
         images: Sequence[bytes] = (),
         session_id: str | None = None,
+        memory_id: str | None = None,
         alias: str | None = None,
         session_attributes: Mapping[str, str] | None = None,
         prompt_session_attributes: Mapping[str, str] | None = None,
@@ -121,12 +129,14 @@ class Runs:
         """Begin a run. A lost answer is asked for again under one key, so the run begins once.
 
         Give an `idempotency_key` of your own to make that hold across restarts of your program. `images` are the
-        contents of PNG, JPEG, GIF or WebP files.
+        contents of PNG, JPEG, GIF or WebP files. A new session with a `memory_id` is told what the agent remembers
+        under it, and is remembered itself.
         """
         given = {
             "input": input,
             "images": [{"data": b64encode(image).decode()} for image in images] or None,
             "sessionId": session_id,
+            "memoryId": memory_id,
             "alias": alias,
             "sessionAttributes": session_attributes,
             "promptSessionAttributes": prompt_session_attributes,
@@ -140,8 +150,20 @@ class Runs:
             idempotency_key=idempotency_key or str(uuid4()),
             extra_seconds=wait_seconds or 0,
         )
-        run = Run.read(wire) if status == 200 else None
-        return Started(text(wire, "runId"), text(wire, "sessionId"), text(wire, "status"), run, wire)
+        return _started(status, wire)
+
+    def replay(
+        self, run_id: str, model: str, *, api: str | None = None, wait_seconds: int | None = None
+    ) -> Started:
+        """Begin the run once more on another model; its tools answer from the record, and none is called.
+
+        `api` is needed for a model that the catalog does not know.
+        """
+        body: Wire = {"model": {"model": model, "api": api} if api else model}
+        if wait_seconds is not None:
+            body["waitSeconds"] = wait_seconds
+        path = f"/runs/{segment(run_id)}/replays"
+        return _started(*self._connection.request("POST", path, body, extra_seconds=wait_seconds or 0))
 
     def get(self, run_id: str) -> Run:
         _, wire = self._connection.request("GET", f"/runs/{segment(run_id)}")
@@ -183,6 +205,11 @@ class Runs:
                 return
             pauses = _pauses() if news else pauses
             self._sleep(next(pauses))
+
+
+def _started(status: int, wire: Wire) -> Started:
+    run = Run.read(wire) if status == 200 else None
+    return Started(text(wire, "runId"), text(wire, "sessionId"), text(wire, "status"), run, wire)
 
 
 def _pauses() -> Iterator[float]:

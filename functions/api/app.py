@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from freehold import wiring
 from freehold.errors import NotFound
-from freehold.http import agents, keys, requests, runs
+from freehold.http import agents, erasures, keys, memories, replays, requests, runs, sessions
 from freehold.http.caller import Caller
 from freehold.http.problems import PROBLEM_JSON, problem
 from freehold.http.shapes import Json
@@ -121,9 +121,54 @@ def cancel_run(run_id: str) -> tuple[Json, int]:
     return runs.cancel(caller(), run_id, observed(wiring.endings())), 202
 
 
+@app.post("/runs/<run_id>/replays")
+def replay_run(run_id: str) -> tuple[Json, int]:
+    return replays.start(caller(), run_id, app.current_event.body)
+
+
+@app.get("/sessions")
+def list_sessions() -> Json:
+    return sessions.listed(caller(), app.current_event.query_string_parameters)
+
+
+@app.get("/sessions/<session_id>")
+def get_session(session_id: str) -> Json:
+    return sessions.get(caller(), session_id)
+
+
 @app.get("/sessions/<session_id>/items")
 def list_items(session_id: str) -> Json:
-    return runs.items(caller(), session_id, app.current_event.query_string_parameters)
+    return sessions.items(caller(), session_id, app.current_event.query_string_parameters)
+
+
+@app.post("/sessions/<session_id>/end")
+def end_session(session_id: str) -> Json:
+    return sessions.end(caller(), session_id, observed(wiring.endings()))
+
+
+@app.delete("/sessions/<session_id>")
+def delete_session(session_id: str) -> Json:
+    return sessions.delete(caller(), session_id)
+
+
+@app.get("/agents/<name>/memories")
+def list_memories(name: str) -> Json:
+    return memories.listed(caller(), name, app.current_event.query_string_parameters)
+
+
+@app.get("/agents/<name>/memories/<memory_id>")
+def get_memory(name: str, memory_id: str) -> Json:
+    return memories.get(caller(), name, memory_id)
+
+
+@app.delete("/agents/<name>/memories/<memory_id>")
+def delete_memory(name: str, memory_id: str) -> Json:
+    return memories.delete(caller(), name, memory_id, app.current_event.query_string_parameters)
+
+
+@app.post("/erasures")
+def erase() -> Json:
+    return erasures.create(caller(), app.current_event.body)
 
 
 @app.post("/keys")

@@ -40,6 +40,8 @@ TERMINAL = ("Succeed", "Fail")
 EXPRESSION = re.compile(r"\{%(.*)%\}", re.DOTALL)
 SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
 ONLY_IN_CATCH, ONLY_AFTER = "errorOutput", "result"
+# Where a Task's Catch leads, if not to RunFailed: what fails there does not end the run, or it has ended already.
+AWAY = {"RunTool": "ToolGivenUp", "CompactHistory": "InvokeModel", "SummarizeMemory": "LeftForLater"}
 
 
 @dataclass(frozen=True)
@@ -163,10 +165,15 @@ def retries(definition: dict[str, Any]) -> Iterator[str]:
         twice = {error for error in retried(state) if retried(state).count(error) > 1}
         if twice:
             yield f"{name} has two retriers for {', '.join(sorted(twice))}"
-    raised_by = {"InvokeModel": "Model", "RunTool": ("Tool", "CallInProgress")}
+    raised_by = {
+        "InvokeModel": ("Model",),
+        "RunTool": ("Tool", "CallInProgress"),
+        "CompactHistory": ("Model", "Summary"),
+        "SummarizeMemory": ("Model", "Summary"),
+    }
     for error in RETRIED_BY_US - {"StoreUnavailable"}:
-        for name, prefix in raised_by.items():
-            if error.startswith(prefix) and error not in retried(states(definition).get(name, {})):
+        for name, prefixes in raised_by.items():
+            if error.startswith(prefixes) and error not in retried(states(definition).get(name, {})):
                 yield f"{name} does not retry {error}"
 
 
@@ -203,7 +210,7 @@ def deadlines_and_catches(definition: dict[str, Any]) -> Iterator[str]:
                 yield "RunFailed catches, but there is nowhere left to go"
         elif len(catches) != 1 or len(state["Catch"]) != 1:
             yield f"{name} does not catch everything once"
-        elif catches[0]["Next"] != ("ToolGivenUp" if name == "RunTool" else "RunFailed"):
+        elif catches[0]["Next"] != AWAY.get(name, "RunFailed"):
             yield f"{name} leads its errors to {catches[0]['Next']}"
         handed_on = [str(rule.get("Output")) for rule in state.get("Catch", [])]
         if not all("run" in told or told == "{% $states.input %}" for told in handed_on):

@@ -10,8 +10,7 @@ from .mutating import (
     forget_an_own_function,
     forget_old_executions,
     forget_timeouts_of_fast_runs,
-    keep_conversations,
-    keep_versions,
+    keep,
     mail_alarms,
     name_another_metric,
     open_a_call,
@@ -102,6 +101,14 @@ MUTANTS: dict[str, tuple[Mutate, str]] = {
     ),
     "tools that may be ourselves": (without("OwnFunctionsAreNoTools"), "FinishRunFunction could be a tool"),
     "one of us that may be a tool": (forget_an_own_function, "SweepFunction could be a tool"),
+    "an erasure of agents": (
+        statement("ApiRole", "ErasureOfContent", Resource={"Fn::Sub": "${ContentBucket.Arn}/*"}),
+        "ApiRole.ErasureOfContent may delete more than conversations and memories",
+    ),
+    "a look at every object": (
+        statement("SweepRole", "ContentToErase", Condition=None),
+        "SweepRole.ContentToErase lists more than conversations and memories",
+    ),
     "every model": (
         statement("InvokeModelRole", "Models", Resource=f"{ARN}:bedrock:us-east-1::foundation-model/*"),
         "InvokeModelRole.Models allows bedrock:InvokeModel on",
@@ -163,8 +170,9 @@ MUTANTS: dict[str, tuple[Mutate, str]] = {
         "AgentsTable has no point-in-time recovery",
     ),
     "no versions": (drop("ContentBucket", P, "VersioningConfiguration"), "ContentBucket keeps no versions"),
-    "versions for ever": (keep_versions, "keeps old versions for ever"),
-    "conversations for ever": (keep_conversations, "keeps conversations for ever"),
+    "versions for ever": (keep("erased", "NoncurrentVersionExpiration"), "keeps old versions for ever"),
+    "conversations for ever": (keep("conversations", "ExpirationInDays"), "keeps conversations for ever"),
+    "memories for ever": (keep("memories", "ExpirationInDays"), "keeps memories for ever"),
     "items for ever": (drop("SessionsTable", P, "TimeToLiveSpecification"), "keeps its items for ever"),
     "a table that goes with the stack": (drop("SessionsTable", "DeletionPolicy"), "has no DeletionPolicy"),
     "a bucket that an update deletes": (

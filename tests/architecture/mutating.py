@@ -109,13 +109,15 @@ def share_a_role(template: Template) -> None:
     template["Resources"]["SweepFunction"]["Properties"]["Role"] = {"Fn::GetAtt": ["ApiRole", "Arn"]}
 
 
-def keep_versions(template: Template) -> None:
-    rules = template["Resources"]["ContentBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
-    del rules[1]["NoncurrentVersionExpiration"]
+def keep(rule: str, end: str) -> Mutate:
+    """Take the end from one of the bucket's rules."""
 
+    def mutate(template: Template) -> None:
+        rules = template["Resources"]["ContentBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+        (found,) = [each for each in rules if each["Id"] == rule]
+        del found[end]
 
-def keep_conversations(template: Template) -> None:
-    del template["Resources"]["ContentBucket"]["Properties"]["LifecycleConfiguration"]["Rules"][0]
+    return mutate
 
 
 def mail_alarms(template: Template) -> None:

@@ -52,6 +52,8 @@ STEPS = {
     "freehold.tool_call": {"run_tool", "finish_run", "sweep", "api"},
     "freehold.ending": {"finish_run", "sweep", "api"},
     "freehold.sweeping": {"sweep"},
+    "freehold.summarizing": {"summarize_memory"},
+    "freehold.erasing": {"sweep", "api"},
     "freehold.adapters.api_keys": {"authorizer", "api"},
 }
 TRACED = {"AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000", "LAMBDA_TASK_ROOT": "/var/task"}

@@ -56,6 +56,8 @@ def test_timeouts_nest_from_the_model_to_the_state():
     loop = states(definition())
 
     assert MODEL_TIMEOUT_SECONDS < own["InvokeModelFunction"] < loop["InvokeModel"]["TimeoutSeconds"]
+    for name in ("CompactHistory", "SummarizeMemory"):
+        assert MODEL_TIMEOUT_SECONDS < own["SummarizeMemoryFunction"] < loop[name]["TimeoutSeconds"]
     assert READ_MARGIN_SECONDS < TIMEOUT_MARGIN_SECONDS
     assert own["FinishRunFunction"] < loop["FinishRun"]["TimeoutSeconds"]
 
@@ -198,7 +200,7 @@ MUTANTS: dict[str, tuple[Callable[[Definition], None], str]] = {
     "no Catch": (drop("InvokeModel", "Catch"), "InvokeModel does not catch"),
     "no deadline": (drop("FinishRun", "TimeoutSeconds"), "FinishRun has no TimeoutSeconds"),
     "no Default": (drop("WhatNext", "Default"), "WhatNext has no"),
-    "no End": (drop("FinishRun", "End"), "FinishRun has no way on"),
+    "no End": (drop("ContinueRun", "End"), "ContinueRun has no way on"),
     "wrong Next": (put("RunTools", "Next", "InvokeModle"), "no state InvokeModle"),
     "wrong Choice": (choose_wrongly, "no state RunTool"),
     "wrong Default": (put("WhatNext", "Default", "InvokeModel"), "Superseded is never reached"),
@@ -208,6 +210,26 @@ MUTANTS: dict[str, tuple[Callable[[Definition], None], str]] = {
     "a retry of a payment": (retry_too("RunTool", "OutcomeUnknown"), "in vain"),
     "a throttle that is not retried": (unretry("RunTool", "ToolThrottled"), "retry ToolThrottled"),
     "a model that is not retried": (unretry("InvokeModel", "ModelUnavailable"), "retry ModelUnavailable"),
+    "a summary that is not retried": (
+        unretry("SummarizeMemory", "SummaryUnusable"),
+        "SummarizeMemory does not retry SummaryUnusable",
+    ),
+    "a summary whose model is not retried": (
+        unretry("CompactHistory", "ModelThrottled"),
+        "CompactHistory does not retry ModelThrottled",
+    ),
+    "a compaction that fails the run": (
+        catch("CompactHistory", "Next", "RunFailed"),
+        "leads its errors to RunFailed",
+    ),
+    "a summary that fails a run that has ended": (
+        catch("SummarizeMemory", "Next", "RunFailed"),
+        "leads its errors to RunFailed",
+    ),
+    "a summary that gives up first": (
+        put("SummarizeMemory", "TimeoutSeconds", 120),
+        "before SummarizeMemoryFunction does",
+    ),
     "a store that is not retried": (unretry("FinishRun", "StoreUnavailable"), "retry StoreUnavailable"),
     "a Lambda error that is not retried": (unretry("RunFailed", "Lambda.Unknown"), "retry Lambda.Unknown"),
     "bad JSONata": (payload("RunTool", "lap", "{% $states.input.lap( %}"), "does not parse"),

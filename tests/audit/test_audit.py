@@ -118,11 +118,13 @@ def test_checkov_sees_a_mistake(checkov: Found, mistake: str):
 MEANT_BY_PARLIAMENT = {
     # It takes bedrock:InvokeModel to need a resource of each kind; IAM asks for the one that is called.
     ("RESOURCE_MISMATCH", "InvokeModelRole"),
+    ("RESOURCE_MISMATCH", "SummarizeMemoryRole"),
     # The same of states:DescribeExecution, where Express executions cannot be described at all.
     ("RESOURCE_MISMATCH", "SweepRole"),
     # bedrock-mantle is younger than its list:
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_bedrock-mantle.html
     ("UNKNOWN_PREFIX", "InvokeModelRole"),
+    ("UNKNOWN_PREFIX", "SummarizeMemoryRole"),
 }
 
 

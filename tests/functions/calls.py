@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .caller import Answer, Caller
-from .deployed import Deployed, agent
+from .deployed import Deployed, agent, remembering
 from .lambdas import function
 
 READERS = ("read", "admin")
@@ -47,7 +47,16 @@ CALLS = (
     Call("GET", "/runs", READERS),
     Call("GET", "/runs/{run}", FOLLOWERS),
     Call("POST", "/runs/{run}/cancel", RUNNERS, status=202),
+    Call("POST", "/runs/{run}/replays", RUNNERS, {"model": "rehearsal"}, status=202),
+    Call("GET", "/sessions", READERS),
+    Call("GET", "/sessions/{session}", FOLLOWERS),
     Call("GET", "/sessions/{session}/items", FOLLOWERS),
+    Call("POST", "/sessions/{session}/end", RUNNERS),
+    Call("GET", "/agents/{agent}/memories", READERS),
+    Call("GET", "/agents/{agent}/memories/{memory}", READERS),
+    Call("DELETE", "/agents/{agent}/memories/{memory}", ADMINS),
+    Call("DELETE", "/sessions/{session}", ADMINS),
+    Call("POST", "/erasures", ADMINS, {"agent": "helper", "memoryId": "m1"}),
     Call("POST", "/keys", ADMINS, {"name": "k", "scopes": ["run"]}, status=201),
     Call("GET", "/keys", ADMINS),
     Call("DELETE", "/keys/{key}", ADMINS, status=204),
@@ -73,12 +82,13 @@ def shape(name: str) -> str:
 
 
 def make_one_of_each(product: Deployed) -> dict[str, str]:
-    """Ids of one agent, version, alias, run, session and key of the tenant."""
+    """Ids of one agent, version, alias, run, session, memory and key of the tenant; the run has ended."""
     admin = product.admin
+    admin.call("PUT", "/agents/helper", remembering())
     version = admin.call("POST", "/agents/helper/versions").body["version"]
     admin.call("PUT", "/agents/helper/aliases/live", {"routes": [{"version": version}]})
-    run = product.start(sessionId="s1")
-    product.add_lap(run["runId"], "A secret of acme.")
+    run = product.start(sessionId="s1", memoryId="m1")
+    product.finish(run["runId"], text="A secret of acme.")
     key = admin.call("POST", "/keys", {"name": "k", "scopes": ["run"]}).body["keyId"]
     return {
         "agent": "helper",
@@ -86,5 +96,6 @@ def make_one_of_each(product: Deployed) -> dict[str, str]:
         "alias": "live",
         "run": run["runId"],
         "session": "s1",
+        "memory": "m1",
         "key": key,
     }

@@ -38,6 +38,11 @@ def agent(name: str = "helper", **changes: Any) -> dict[str, Any]:
     return plain | changes
 
 
+def remembering(name: str = "helper", **changes: Any) -> dict[str, Any]:
+    """An agent with memory."""
+    return agent(name, memoryConfiguration={"enabledMemoryTypes": ["SESSION_SUMMARY"]}, **changes)
+
+
 FUNCTIONS = [
     {
         "name": "look_up",

@@ -124,10 +124,7 @@ def needed(request: Request) -> list[Need]:
         case "dynamodb":
             return [*_table_needs(operation, given), _key("kms:Decrypt", "dynamodb")]
         case "s3":
-            object_needed = Need(f"s3:{operation}", f"arn:aws:s3:::{given['Bucket']}/{given['Key']}")
-            # Documents lie in buckets of the user's, whose keys are no matter of this stack.
-            ours = given["Bucket"] == ENVIRONMENT["CONTENT_BUCKET"]
-            return [object_needed, *([_key(KEY_USES[operation], "s3")] if ours else [])]
+            return list(_object_needs(operation, given))
         case "events":
             buses = {entry["EventBusName"] for entry in given["Entries"]}
             return [Need(f"events:{operation}", f"arn:aws:events:{HERE}:event-bus/{bus}") for bus in buses]
@@ -146,6 +143,21 @@ def needed(request: Request) -> list[Need]:
             return [Need("bedrock-mantle:CreateInference", project, context)]
         case other:
             raise AssertionError(f"no function has business with {other}")
+
+
+def _object_needs(operation: str, given: Mapping[str, Any]) -> Iterator[Need]:
+    bucket = f"arn:aws:s3:::{given['Bucket']}"
+    match operation:
+        case "ListObjectsV2":
+            yield Need("s3:ListBucket", bucket, {"s3:prefix": given["Prefix"]})
+        case "DeleteObjects":
+            for each in given["Delete"]["Objects"]:
+                yield Need("s3:DeleteObject", f"{bucket}/{each['Key']}")
+        case _:
+            yield Need(f"s3:{operation}", f"{bucket}/{given['Key']}")
+    # Documents lie in buckets of the user's, whose keys are no matter of this stack.
+    if operation in KEY_USES and given["Bucket"] == ENVIRONMENT["CONTENT_BUCKET"]:
+        yield _key(KEY_USES[operation], "s3")
 
 
 def call_of(arn: str, tags: Mapping[str, str] | None = None) -> Need:
@@ -182,7 +194,7 @@ def _table_needs(operation: str, given: dict[str, Any]) -> Iterator[Need]:
         for entry in given["TransactItems"]:
             ((kind, write),) = entry.items()
             yield Need(f"dynamodb:{WRITES[kind]}", _table(write["TableName"]))
-    elif operation == "BatchGetItem":
+    elif operation in ("BatchGetItem", "BatchWriteItem"):
         for name in given["RequestItems"]:
             yield Need(f"dynamodb:{operation}", _table(name))
     else:
@@ -210,7 +222,7 @@ def refused(request: Request) -> list[str]:
 
 
 def rule_broken(operation: str, given: dict[str, Any]) -> str | None:
-    """Reads of a table are consistent, those of an index cannot be; each write carries a condition."""
+    """Reads of a table are consistent, those of an index cannot be; each write carries a condition, but erasure."""
     match operation:
         case "GetItem":
             fine = given.get("ConsistentRead") is True
@@ -218,6 +230,9 @@ def rule_broken(operation: str, given: dict[str, Any]) -> str | None:
             fine = given.get("ConsistentRead") is True or "IndexName" in given
         case "BatchGetItem":
             fine = all(read.get("ConsistentRead") is True for read in given["RequestItems"].values())
+        case "BatchWriteItem":
+            writes = [each for asked in given["RequestItems"].values() for each in asked]
+            fine = all(set(write) == {"DeleteRequest"} for write in writes)
         case "PutItem" | "DeleteItem" | "UpdateItem":
             fine = bool(given.get("ConditionExpression"))
         case "TransactWriteItems":

@@ -19,6 +19,7 @@ UNKNOWN = {
     "alias": "dead",
     "run": "01M84CY6FV8TPZ8VTAMGGSRG64-1",
     "session": "s9",
+    "memory": "m9",
 }
 UNKNOWN["key"] = "ffffffffffff"
 
@@ -84,7 +85,7 @@ def test_another_tenants_alias_cannot_be_made_on_our_agent(product: Deployed):
 
     assert answer.status == 404
     assert product.admin.call("GET", f"/agents/helper/aliases/{ids['alias']}").body["routes"] == [
-        {"version": "1"}
+        {"version": "1", "weight": 100}
     ]
 
 
@@ -93,9 +94,9 @@ def test_another_tenant_finds_nothing_in_any_list(product: Deployed, tenant: str
     make_one_of_each(product)
     stranger = Caller(tenant, SCOPES)
 
-    lists = [stranger.call("GET", path) for path in ("/agents", "/runs", "/keys")]
+    lists = [stranger.call("GET", path) for path in ("/agents", "/runs", "/sessions", "/keys")]
 
-    assert [answer.body for answer in lists] == [{"agents": []}, {"runs": []}, {"keys": []}]
+    assert [answer.body for answer in lists] == [{"agents": []}, {"runs": []}, {"sessions": []}, {"keys": []}]
 
 
 def test_equal_names_of_two_tenants_are_two_agents(product: Deployed):
@@ -119,3 +120,15 @@ def test_equal_session_ids_of_two_tenants_are_two_sessions(product: Deployed):
     items = [caller.call("GET", "/sessions/s1/items").body["items"] for caller in (product.admin, other)]
     assert [[item["text"] for item in found] for found in items] == [["ours"], ["theirs"]]
     assert other.call("GET", "/sessions/s1/items", query={"runId": ours["runId"]}).status == 404
+
+
+def test_another_tenants_erasure_erases_nothing_of_ours(product: Deployed):
+    make_one_of_each(product)
+    before = product.items("sessions")
+    stranger = product.other_tenant()
+
+    asked = ({"agent": "helper", "memoryId": "m1"}, {"principal": f"key:{product.admin.key_id}"})
+    reports = [stranger.call("POST", "/erasures", body) for body in asked]
+
+    assert [set(report.body["erased"].values()) for report in reports] == [{0}, {0}]
+    assert product.items("sessions") == before

@@ -200,10 +200,32 @@ def test_an_alias_leads_to_one_version_and_can_be_moved(product: Deployed):
     )
     moved = product.admin.call("PUT", "/agents/helper/aliases/live", {"routes": [{"version": "2"}]})
 
-    assert (first.status, first.body) == (200, {"alias": "live", "routes": [{"version": "1"}]})
+    assert (first.status, first.body) == (
+        200,
+        {"alias": "live", "routes": [{"version": "1", "weight": 100}]},
+    )
     assert product.admin.call("GET", "/agents/helper/aliases/live").body == moved.body
     assert product.admin.call("GET", "/agents/helper/aliases").body == {"aliases": [moved.body]}
-    assert moved.body["routes"] == [{"version": "2"}]
+    assert moved.body["routes"] == [{"version": "2", "weight": 100}]
+
+
+def test_an_alias_shares_out_new_sessions_and_each_keeps_its_version(product: Deployed):
+    for _ in range(2):
+        product.admin.call("POST", "/agents/helper/versions")
+    routes = [{"version": "2", "weight": 40}, {"version": "1", "weight": 60}]
+    put = product.admin.call("PUT", "/agents/helper/aliases/live", {"routes": routes})
+
+    began: dict[str, str] = {}
+    for session_id in (f"s{n}" for n in range(12)):
+        product.finish(product.start(sessionId=session_id, alias="live")["runId"])
+        began[session_id] = product.admin.call("GET", f"/sessions/{session_id}").body["agentVersion"]
+    product.admin.call("PUT", "/agents/helper/aliases/live", {"routes": [{"version": 1}]})
+    later = [product.start(sessionId=session_id)["runId"] for session_id in began]
+
+    assert put.body["routes"] == routes[::-1]
+    assert set(began.values()) == {"1", "2"}
+    kept = [product.admin.call("GET", f"/runs/{run_id}").body["agentVersion"] for run_id in later]
+    assert kept == list(began.values())
 
 
 def test_an_alias_of_an_unknown_version_is_not_found(product: Deployed):

@@ -67,6 +67,7 @@ def full_agent() -> dict[str, Any]:
 CALLS: dict[str, tuple[str, str, Any]] = {
     "agent": ("PUT", "/agents/helper", full_agent()),
     "alias": ("PUT", "/agents/helper/aliases/live", {"routes": [{"version": 1, "weight": 100}]}),
+    "erasure": ("POST", "/erasures", {"agent": "helper", "memoryId": "m1"}),
     "run": (
         "POST",
         "/agents/helper/runs",
@@ -74,6 +75,7 @@ CALLS: dict[str, tuple[str, str, Any]] = {
             "input": "hi",
             "sessionAttributes": {"a": "b"},
             "promptSessionAttributes": {},
+            "memoryId": "m1",
             "whenBusy": "enqueue",
         },
     ),
@@ -159,7 +161,20 @@ def test_an_openapi_document_with_one_part_replaced_is_stored_or_refused(
     method=st.sampled_from(["GET", "DELETE", "POST", "PUT"]),
     parts=st.lists(
         st.sampled_from(
-            ["agents", "helper", "versions", "runs", "sessions", "items", "keys", "aliases", "1", "live"]
+            [
+                "agents",
+                "helper",
+                "versions",
+                "runs",
+                "sessions",
+                "items",
+                "keys",
+                "aliases",
+                "1",
+                "live",
+                "memories",
+                "end",
+            ]
         )
         | st.text(st.characters(codec="utf-8"), max_size=12),
         max_size=5,

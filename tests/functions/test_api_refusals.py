@@ -53,6 +53,23 @@ def product(standing: Deployed) -> Iterator[Deployed]:
         ({"input": "hi", "sessionId": "ä"}, "sessionId"),
         ({"input": "hi", "sessionId": "s" * 101}, "sessionId"),
         ({"input": "hi", "sessionId": ""}, "sessionId"),
+        ({"input": "hi", "sessionId": "\u0430"}, "sessionId"),
+        ({"input": "hi", "sessionId": "a#b"}, "sessionId"),
+        ({"input": "hi", "sessionId": "a\x00b"}, "sessionId"),
+        ({"input": "hi", "sessionId": "s" * 10_000}, "sessionId"),
+        ({"input": "hi", "memoryId": "\u0430"}, "memoryId"),
+        ({"input": "hi", "memoryId": "a#b"}, "memoryId"),
+        ({"input": "hi", "memoryId": "a/b"}, "memoryId"),
+        ({"input": "hi", "memoryId": "m\n"}, "memoryId"),
+        ({"input": "hi", "memoryId": "\x1b"}, "memoryId"),
+        ({"input": "hi", "memoryId": "m" * 101}, "memoryId"),
+        ({"input": "hi", "memoryId": "m" * 10_000}, "memoryId"),
+        ({"input": "hi", "memoryId": ""}, "memoryId"),
+        ({"input": "hi", "memoryId": 7}, "memoryId"),
+        ({"input": "x" * 1_000_000}, "input"),
+        ({"input": "😀" * 200_001}, "input"),
+        ({"input": "\udc00 the wrong half first \ud800"}, "input"),
+        ({"input": "hi", "sessionAttributes": {"a": "\ud800"}}, "sessionAttributes.a"),
         ({"input": "hi", "alias": "a b"}, "alias"),
         ({"input": "hi", "whenBusy": "wait"}, "whenBusy"),
         ({"input": "hi", "waitSeconds": 26}, "waitSeconds"),
@@ -71,12 +88,52 @@ def test_what_breaks_the_contract_is_told_with_its_path(product: Deployed, body:
     assert path in [problem["path"] for problem in answer.body["problems"]]
 
 
-@pytest.mark.parametrize("field", ["memoryId"])
-def test_a_field_whose_feature_is_not_built_is_refused(product: Deployed, field: str):
-    answer = product.admin.call("POST", "/agents/helper/runs", {"input": "hi", field: "m1"})
+def test_a_memory_of_an_agent_without_one_is_refused(product: Deployed):
+    answer = product.admin.call("POST", "/agents/helper/runs", {"input": "hi", "memoryId": "m1"})
 
     assert answer.status == 400
-    assert [problem["path"] for problem in answer.body["problems"]] == [field]
+    assert [problem["path"] for problem in answer.body["problems"]] == ["memoryId"]
+    assert "memoryConfiguration" in answer.body["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "paths"),
+    [
+        ({}, [""]),
+        ([], [""]),
+        ({"agent": "helper"}, ["memoryId"]),
+        ({"memoryId": "m1"}, ["agent"]),
+        ({"agent": "helper", "memoryId": "a#b"}, ["memoryId"]),
+        ({"agent": "helper", "memoryId": "m" * 10_000}, ["memoryId"]),
+        ({"agent": "\u0430", "memoryId": "m1"}, ["agent"]),
+        ({"agent": "helper", "memoryId": "m1", "principal": "key:k"}, ["agent", "memoryId"]),
+        ({"agent": "helper", "memoryId": "m1", "sessionId": "s"}, ["sessionId"]),
+        ({"principal": "k"}, ["principal"]),
+        ({"principal": "key:"}, ["principal"]),
+        ({"principal": "key:a b"}, ["principal"]),
+        ({"principal": "\u043aey:a"}, ["principal"]),
+        ({"principal": "key:\x00"}, ["principal"]),
+        ({"principal": "key:" + "k" * 10_000}, ["principal"]),
+        ({"principal": {"type": "key", "id": "k"}}, ["principal"]),
+    ],
+)
+def test_an_erasure_that_names_nothing_to_erase_is_told_by_path(
+    product: Deployed, body: Any, paths: list[str]
+):
+    answer = product.admin.call("POST", "/erasures", body)
+
+    assert answer.status == 400
+    assert sorted(problem["path"] for problem in answer.body["problems"]) == paths
+
+
+@pytest.mark.parametrize("field", ["sessionId", "memoryId"])
+def test_a_letter_that_looks_like_another_is_told_from_it(product: Deployed, field: str):
+    in_body = product.admin.call("POST", "/agents/helper/runs", {"input": "hi", field: "c\u0430t"})
+    in_path = product.admin.call("GET", "/sessions/c\u0430t")
+
+    for answer in (in_body, in_path):
+        assert "'c\\u0430t'" in answer.body["problems"][0]["message"]
+        assert "the letters a to z" in answer.body["problems"][0]["message"]
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "ké", "two words"])
@@ -120,8 +177,15 @@ def test_a_key_that_cannot_be_made_is_told_by_path(product: Deployed, body: Any,
     ("routes", "path"),
     [
         ([], "routes"),
-        ([{"version": 1}, {"version": 1}], "routes"),
-        ([{"version": 1, "weight": 90}], "routes[0].weight"),
+        ([{"version": 1, "weight": 50}, {"version": 1, "weight": 50}], "routes"),
+        ([{"version": 1}, {"version": 2}], "routes"),
+        ([{"version": 1, "weight": 90}], "routes"),
+        ([{"version": 1, "weight": 90}, {"version": 2, "weight": 9}], "routes"),
+        ([{"version": n + 1, "weight": 10} for n in range(11)], "routes"),
+        ([{"version": 1, "weight": 0}, {"version": 2, "weight": 100}], "routes[0].weight"),
+        ([{"version": 1, "weight": 101}], "routes[0].weight"),
+        ([{"version": 1, "weight": "100"}], "routes[0].weight"),
+        ([{"version": 1, "weight": 99.5}], "routes[0].weight"),
         ([{"version": 0}], "routes[0].version"),
         ([{"version": True}], "routes[0].version"),
         ([{"version": 1.0}], "routes[0].version"),
@@ -170,6 +234,27 @@ def test_a_wrong_query_is_told_by_its_parameter(product: Deployed, query: dict[s
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "query"),
+    [
+        ("GET", "/sessions", {"memoryId": "a#b"}),
+        ("GET", "/sessions", {"sessionId": "s"}),
+        ("GET", "/sessions/s1/items", {"agent": "helper"}),
+        ("GET", "/agents/helper/memories", {"memoryId": "m"}),
+        ("DELETE", "/agents/helper/memories/m1", {"sessionId": "\u0430"}),
+        ("DELETE", "/agents/helper/memories/m1", {"limit": "1"}),
+        ("DELETE", "/agents/helper/memories/m1", {"session": "s1"}),
+    ],
+)
+def test_a_parameter_that_a_call_does_not_take_is_refused(
+    product: Deployed, method: str, path: str, query: dict[str, str]
+):
+    answer = product.admin.call(method, path, query=query)
+
+    assert answer.status == 400
+    assert [problem["path"] for problem in answer.body["problems"]] == list(query)
+
+
+@pytest.mark.parametrize(
     ("method", "path"),
     [
         ("GET", "/"),
@@ -207,6 +292,14 @@ def test_an_unknown_call_is_not_found(product: Deployed, method: str, path: str)
         "/runs/" + "a" * 5000 + "-1",
         "/sessions/" + "ü" * 700 + "/items",
         "/keys/" + "0" * 2000,
+        "/sessions/\u0430",
+        "/sessions/a#b",
+        "/sessions/a\x1b",
+        "/sessions/" + "s" * 10_000,
+        "/agents/helper/memories/\u0430",
+        "/agents/helper/memories/a#b",
+        "/agents/helper/memories/\x00",
+        "/agents/helper/memories/" + "m" * 10_000,
     ],
 )
 def test_what_can_be_no_id_is_refused_before_any_table_is_asked(product: Deployed, path: str):

@@ -58,7 +58,7 @@ def test_a_finished_run_shows_its_answer_and_its_figures(product: Deployed):
     run = product.admin.call("GET", f"/runs/{run_id}").body
 
     assert (run["status"], run["output"]) == ("COMPLETED", "Here you are.")
-    assert run["usage"] == {"inputTokens": 10, "outputTokens": 2, "cachedTokens": 0}
+    assert run["usage"] == {"inputTokens": 10, "outputTokens": 2, "cachedTokens": 0, "cacheWrittenTokens": 0}
     assert (run["laps"], run["calls"]) == (1, 0)
     # The lap came from a model without a price, and unknown is not nothing.
     assert run["costUsd"] is None
@@ -266,10 +266,11 @@ def test_a_priced_run_has_its_cost(product: Deployed):
     from decimal import Decimal
 
     run_id = product.start()["runId"]
-    product.add_lap(run_id, "ok", cost_usd=Decimal("0.000123"), usage=Usage(100, 10, 50))
+    product.add_lap(run_id, "ok", cost_usd=Decimal("0.000123"), usage=Usage(100, 10, 50, 30))
     product.finish(run_id)
 
     run = product.admin.call("GET", f"/runs/{run_id}").body
 
     assert run["costUsd"] == 0.000123
-    assert run["usage"] == {"inputTokens": 100, "outputTokens": 10, "cachedTokens": 50}
+    usage = {"inputTokens": 100, "outputTokens": 10, "cachedTokens": 50, "cacheWrittenTokens": 30}
+    assert run["usage"] == usage

@@ -11,20 +11,25 @@ from hypothesis import strategies as st
 from freehold.adapters import keys, lists
 
 from .caller import TENANT, Answer, Caller
-from .deployed import Deployed, agent
+from .deployed import Deployed, remembering
 from .pages import flat, key_of, pages
 
 
 @pytest.fixture
 def paged(product: Deployed) -> Deployed:
-    """Two sessions and two tenants, each with more than one page of runs and items."""
+    """Two tenants, each with more than one page of runs, sessions, memories and items."""
     other = product.other_tenant()
-    other.call("PUT", "/agents/helper", agent())
+    for caller in (product.admin, other):
+        caller.call("PUT", "/agents/helper", remembering())
     for session in ("s1", "s2"):
         for caller in (product.admin, other):
-            answer = caller.call("POST", "/agents/helper/runs", {"input": "hi", "sessionId": session})
+            body = {"input": "hi", "sessionId": session, "memoryId": "m1"}
+            answer = caller.call("POST", "/agents/helper/runs", body)
             product.add_lap(answer.body["runId"], "ok", tenant=caller.tenant)
     return product
+
+
+LISTS = ("/runs", "/sessions", "/agents/helper/memories", "/sessions/s1/items")
 
 
 def first_token(caller: Caller, path: str) -> str:
@@ -36,15 +41,16 @@ def refuses(answer: Answer) -> bool:
 
 
 def test_a_token_opens_no_other_list(paged: Deployed):
-    runs, items = first_token(paged.admin, "/runs"), first_token(paged.admin, "/sessions/s1/items")
+    tokens = {path: first_token(paged.admin, path) for path in LISTS}
 
-    assert refuses(paged.admin.call("GET", "/sessions/s1/items", query={"nextToken": runs}))
-    assert refuses(paged.admin.call("GET", "/sessions/s2/items", query={"nextToken": items}))
-    assert refuses(paged.admin.call("GET", "/runs", query={"nextToken": items}))
+    for path in (*LISTS, "/sessions/s2/items"):
+        for opens, token in tokens.items():
+            answer = paged.admin.call("GET", path, query={"nextToken": token})
+            assert answer.status == 200 if path == opens else refuses(answer)
 
 
 def test_a_token_of_another_tenant_is_refused(paged: Deployed):
-    for path in ("/runs", "/sessions/s1/items"):
+    for path in LISTS:
         token = first_token(paged.other_tenant(), path)
 
         assert refuses(paged.admin.call("GET", path, query={"nextToken": token}))
@@ -73,7 +79,7 @@ def test_a_token_does_not_show_another_tenant(paged: Deployed):
     ],
 )
 def test_a_forged_token_is_refused(paged: Deployed, token: str):
-    for path in ("/runs", "/sessions/s1/items"):
+    for path in LISTS:
         assert refuses(paged.admin.call("GET", path, query={"nextToken": token}))
 
 
@@ -84,7 +90,13 @@ def test_a_token_whose_mark_is_right_still_leads_nowhere_else(paged: Deployed, p
     """The mark is no secret: whoever reads the code can write one."""
     run_id = paged.admin.call("GET", "/runs", query={"sessionId": "s1"}).body["runs"][0]["runId"]
     conversation = keys.conversation(key_of(run_id))
-    for listing, path in ((keys.runs_of(TENANT), "/runs"), (f"{conversation} RUN#", "/sessions/s1/items")):
+    listings = (
+        keys.runs_of(TENANT),
+        keys.sessions_of(TENANT),
+        keys.memories_of(TENANT, "helper"),
+        f"{conversation} RUN#",
+    )
+    for listing, path in zip(listings, LISTS, strict=True):
         mark = lists._mark(listing, place)
         forged = base64.urlsafe_b64encode(f"{mark}{place}".encode()).decode()
 
@@ -105,5 +117,5 @@ def test_a_token_whose_mark_is_right_still_leads_nowhere_else(paged: Deployed, p
     | st.binary(max_size=60).map(lambda raw: base64.urlsafe_b64encode(raw).decode())
 )
 def test_no_token_makes_an_error_of_ours(paged: Deployed, token: str):
-    for path in ("/runs", "/sessions/s1/items"):
+    for path in LISTS:
         assert refuses(paged.admin.call("GET", path, query={"nextToken": token}))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import boto3
 import pytest
@@ -16,9 +17,14 @@ from botocore.awsrequest import AWSResponse
 from botocore.credentials import Credentials
 
 from bedrock_server import BedrockServer
+from freehold import wiring
+from freehold.adapters import keys
 from freehold.adapters.catalog import Catalog
 from freehold.errors import ToolThrottled
-from freehold.values.run import Call
+from freehold.ports import SHARDS
+from freehold.values.content import Usage
+from freehold.values.conversation import Compaction, Place
+from freehold.values.run import Call, RunKey
 from model_server import ModelServer, Reply, say
 from rendering import HERE
 
@@ -31,6 +37,8 @@ from .policies import LISTED_TOOL, allowed, call_of, functions, needed, permissi
 from .test_sweep import SCHEDULE
 
 LARGE = "x" * 40_000
+REMEMBERS = {"memoryConfiguration": {"enabledMemoryTypes": ["SESSION_SUMMARY"]}}
+NOTES = '{"topics": ["A greeting."], "openPoints": [], "preferences": []}'
 OWN_PROFILE = f"arn:aws:bedrock:{HERE}:application-inference-profile/abc123"
 # One model of each provider that the template names, by itself and behind a profile, on every host.
 MODELS = (
@@ -58,6 +66,18 @@ def use_api(product: Deployed) -> None:
     product.admin.call("GET", "/sessions/s2/items")
     for call in CALLS:
         call.by(product.admin, ids)
+    erase(product)
+
+
+def erase(product: Deployed) -> None:
+    """A session and its memory, each with an object in the bucket."""
+    product.admin.call("PUT", "/agents/helper", desk() | REMEMBERS)
+    product.finish(product.start(LARGE, sessionId="erased", memoryId="m")["runId"])
+    (item,) = [item for item in product.items("sessions") if item["kind"]["S"] == "summary"]
+    folder = f"memories/{TENANT}/helper/m/{item['conversation']['S']}"
+    product.s3.put_object(Bucket="content", Key=f"{folder}/0.json", Body=b"{}")
+    for path in ("/agents/helper/memories/m", "/sessions/erased"):
+        assert product.admin.call("DELETE", path).body["erased"]["objects"] == 1
 
 
 def use_authorizer(product: Deployed) -> None:
@@ -76,6 +96,7 @@ def use_invoke_model(product: Deployed) -> None:
             "failed": [],
             "attempt": 0,
             "events": 0,
+            "compact": True,
         }
 
         def overtaken(request: object) -> Reply:
@@ -86,24 +107,58 @@ def use_invoke_model(product: Deployed) -> None:
         model.script([overtaken])
         forget()
         invoke("invoke_model", event)
+        # By now something stands for the first lap, so that the run is read by itself.
+        compact(event["run"]["id"])
+        model.script([say("Hello.")])
+        invoke("invoke_model", event)
 
-    ask_bedrock(product)
+    def ask(run_id: str) -> None:
+        run = {"tenant": TENANT, "id": run_id, "execution": 1}
+        invoke("invoke_model", {"run": run, "failed": [], "attempt": 0, "events": 0, "compact": True})
+
+    ask_bedrock(product, "invoke_model", ask)
 
 
-def ask_bedrock(product: Deployed) -> None:
+def compact(run_id: str) -> None:
+    key = RunKey.parse(TENANT, run_id)
+    assert key is not None
+    run = wiring.sessions().run(key)
+    assert run is not None
+    begins = Place(key.turn, 1)
+    made = Compaction(key.turn, 1, "c1", wiring.now(), begins, "It was greeted.", "scripted", Usage(), 5)
+    wiring.sessions().add_compaction(made, replace(run, rev=run.rev + 1), before=run)
+
+
+def use_summarize_memory(product: Deployed) -> None:
+    def ask(run_id: str) -> None:
+        product.finish(run_id, text="Hello.")
+        forget()
+        run = {"tenant": TENANT, "id": run_id, "execution": 1}
+        invoke("summarize_memory", {"run": run, "step": "memory", "attempt": 0})
+
+    with ModelServer() as model, environment(MODEL_SOURCE="openai_compatible", MODEL_URL=model.url):
+        aws("secretsmanager").create_secret(Name="freehold-model-key", SecretString="sk-1")
+        product.admin.call("PUT", "/agents/helper", desk() | REMEMBERS)
+        model.script([say(NOTES)])
+        ask(product.start(LARGE, memoryId="m")["runId"])
+
+    ask_bedrock(product, "summarize_memory", ask)
+
+
+def ask_bedrock(product: Deployed, function: str, ask: Callable[[str], None]) -> None:
+    """Have the function ask each of the models about a run."""
     keys = Credentials(*boto3.Session().get_credentials().get_frozen_credentials())
     with BedrockServer(keys, "us-east-1") as bedrock:
         for number, model in enumerate(MODELS):
             with environment(MODEL_SOURCE="catalog", **bedrock.environment):
-                product.admin.call("PUT", "/agents/helper", desk() | {"foundationModel": model})
-                run = {"tenant": TENANT, "id": product.start(sessionId=f"m{number}")["runId"], "execution": 1}
-                bedrock.script([say("Hello.")])
-                invoke("invoke_model", {"run": run, "failed": [], "attempt": 0, "events": 0})
+                product.admin.call("PUT", "/agents/helper", desk() | REMEMBERS | {"foundationModel": model})
+                bedrock.script([say(NOTES)])
+                ask(product.start(sessionId=f"m{number}", memoryId="m")["runId"])
         for request in bedrock.received:
             # Converse goes through boto3 and is in the list already.
             if "/responses" in request.path:
                 asked = {"modelId": request.json["model"]}
-                REQUESTS.made.append(Request("invoke_model", f"bedrock-{request.host}", "Responses", asked))
+                REQUESTS.made.append(Request(function, f"bedrock-{request.host}", "Responses", asked))
 
 
 def use_run_tool(product: Deployed) -> None:
@@ -137,9 +192,22 @@ def use_run_tool(product: Deployed) -> None:
     with pytest.raises(ToolThrottled):
         call(1, answered(429, {}, {"x-amzn-errortype": "TooManyRequestsException"}))
     call(2, take_the_mark)
-    run_id = product.start(agent="listed", sessionId="listed")["runId"]
+    replayed, run_id = run_id, product.start(agent="listed", sessionId="listed")["runId"]
     product.add_lap(run_id, "", calls=calls, stop="tools")
     call(0, answered(200, body))
+    # A replay has its answer from the run that it replays.
+    run_id = product.start(sessionId="replay")["runId"]
+    (item,) = [item for item in product.items("sessions") if run_id == run_of(item)]
+    product.client.put_item(TableName="sessions", Item=item | {"replays": {"S": replayed}})
+    product.add_lap(run_id, "", calls=calls, stop="tools")
+    call(0, answered(200, body))
+
+
+def run_of(item: dict[str, Any]) -> str | None:
+    """The id of the run that the item is."""
+    if item["kind"]["S"] != "run":
+        return None
+    return keys.run_of(item["pk"]["S"], item["sk"]["S"]).run_id
 
 
 def use_finish_run(product: Deployed) -> None:
@@ -169,6 +237,34 @@ def use_sweep(product: Deployed) -> None:
     aws("stepfunctions").stop_execution(executionArn=execution)
     forget()
     assert invoke("sweep", SCHEDULE)["restarted"] == 2
+    retire(product)
+
+
+def retire(product: Deployed) -> None:
+    """A session expires, and the sweeper comes to the shard in which its lease lies."""
+    product.finish(product.start(LARGE, sessionId="expired")["runId"])
+    items = product.items("sessions")
+    (session,) = [
+        item for item in items if item.get("session_id", {}).get("S") == "expired" and is_session(item)
+    ]
+    (lease,) = [item for item in items if is_lease_of(session, item)]
+    product.client.put_item(TableName="sessions", Item=session | {"expires_at": {"N": "1"}})
+    for _ in range(2):
+        # Again where the minute has turned meanwhile.
+        shard = {"open_shard": {"S": keys.leases(wiring.now() // 60_000 % SHARDS)}}
+        due = {"due_at": {"N": "1"}, "listed_at": {"S": keys.listed_at(1, "x")}}
+        product.client.put_item(TableName="sessions", Item=lease | shard | due)
+        if invoke("sweep", SCHEDULE)["retired"]:
+            return
+    raise AssertionError("nothing was retired")
+
+
+def is_session(item: dict[str, Any]) -> bool:
+    return item["kind"]["S"] == "session"
+
+
+def is_lease_of(session: dict[str, Any], item: dict[str, Any]) -> bool:
+    return item["kind"]["S"] == "lease" and item["conversation"] == session["conversation"]
 
 
 USES: dict[str, Callable[[Deployed], None]] = {
@@ -177,6 +273,7 @@ USES: dict[str, Callable[[Deployed], None]] = {
     "invoke_model": use_invoke_model,
     "run_tool": use_run_tool,
     "finish_run": use_finish_run,
+    "summarize_memory": use_summarize_memory,
     "sweep": use_sweep,
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from freehold.sweeping import Swept
+
 from .aws import aws
 from .deployed import Deployed
 from .lambdas import invoke
@@ -19,7 +21,7 @@ SCHEDULE = {
     "resources": ["arn:aws:events:us-east-1:123456789012:rule/freehold-sweep"],
     "detail": {},
 }
-NOTHING = {"seen": 0, "restarted": 0, "lost": 0, "cancelled": 0, "delivered": 0, "activated": 0, "failed": 0}
+NOTHING = dict.fromkeys(Swept.__slots__, 0)
 
 
 def test_a_sweep_of_nothing_does_nothing(product: Deployed):

@@ -117,7 +117,7 @@ def die_and_be_swept(world: World) -> None:
         ("DeleteItem", {"Key": {}}),
         ("TransactWriteItems", {"TransactItems": [{"Put": {"ConditionExpression": "x"}}, {"Put": {}}]}),
         ("Scan", {"ConsistentRead": True}),
-        ("BatchWriteItem", {}),
+        ("BatchWriteItem", {"RequestItems": {"sessions": [{"DeleteRequest": {}}, {"PutRequest": {}}]}}),
         ("UpdateItem", {}),
     ],
 )

@@ -133,12 +133,12 @@ def test_a_session_goes_on_with_what_was_said(world: World):
 
 def test_a_session_stays_with_the_version_it_began_with(world: World):
     world.agents.freeze("acme", "helper", now=START)
-    world.agents.put_alias("acme", "helper", "live", "1", now=START)
+    world.agents.put_alias("acme", "helper", "live", [("1", 100)], now=START)
     first = world.ask("one", alias="live")
     world.finish(first)
     world.apply(agent(tool("other")))
     world.agents.freeze("acme", "helper", now=START)
-    world.agents.put_alias("acme", "helper", "live", "2", now=START)
+    world.agents.put_alias("acme", "helper", "live", [("2", 100)], now=START)
 
     assert world.ask("two").agent_version == "1"
     assert world.ask("three", session="new", alias="live").agent_version == "2"

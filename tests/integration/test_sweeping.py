@@ -102,7 +102,7 @@ def test_a_queued_run_that_everybody_forgot_is_run(world: World):
     session = world.sessions.session("acme", "s1")
     assert session is not None
     idle = replace(session, active_turn=None, rev=session.rev + 1)
-    world.table.put(world.sessions._session_item(idle), condition="rev = :rev", values={":rev": session.rev})
+    world.sessions.change(idle, before=session)
 
     swept = world.sweep(PATIENCE)
 

@@ -426,7 +426,7 @@ def test_an_answer_of_any_size_leaves_the_session_usable(world: World):
         assert sum(len(str(message)) for message in request.messages) < 128_000 * 3
     outcome = world.model.requests[1].messages[-1]
     assert isinstance(outcome, ToolMessage)
-    assert "of 5000000 characters are not shown" in outcome.outcomes[0].content
+    assert "of 5,000,000 characters are not shown" in outcome.outcomes[0].content
     assert len(world.history(run).results[1, 0].content) == 5_000_000
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 from samtranslator.yaml_helper import yaml_parse
@@ -16,7 +16,9 @@ from samtranslator.yaml_helper import yaml_parse
 from freehold.adapters.agents import DynamoAgents
 from freehold.adapters.argument_check import check_arguments
 from freehold.adapters.contents import Contents
+from freehold.adapters.conversations import DynamoConversations
 from freehold.adapters.lists import Lists
+from freehold.adapters.memories import DynamoMemories
 from freehold.adapters.records import Records
 from freehold.adapters.scripted import ScriptedModel
 from freehold.adapters.sessions import DynamoSessions
@@ -24,13 +26,16 @@ from freehold.adapters.table import Table
 from freehold.beginning import BeginCollaborators, Request, begin_run, start_run
 from freehold.decide import Step
 from freehold.ending import EndCollaborators, Ending, cancel_run, finish_run
+from freehold.erasing import ErasingCollaborators
 from freehold.errors import FreeholdError
+from freehold.summarizing import SummaryCollaborators, SummaryInvocation, summarize
 from freehold.sweeping import Swept, sweep
 from freehold.tool_call import ToolCollaborators, ToolInvocation, run_tool
 from freehold.turn import Collaborators, Invocation, take_turn
 from freehold.values.agent import Agent, Argument, Limits, ModelChoice, Tool
+from freehold.values.history import History
 from freehold.values.model import ModelEntry, Price
-from freehold.values.run import History, Principal, Run, RunKey
+from freehold.values.run import Principal, Run, RunKey
 
 ROOT = Path(__file__).parents[2]
 TENANT = "acme"
@@ -88,10 +93,14 @@ class FakeExecutions:
     """Keeps the names of the executions that were started."""
 
     started: list[str] = field(default_factory=list)
+    summaries: list[str] = field(default_factory=list)
     states: dict[str, Any] = field(default_factory=dict)
 
     def start(self, run: Run) -> None:
         self.started.append(f"{run.key.run_id}-{run.execution}")
+
+    def summarize(self, run: Run) -> None:
+        self.summaries.append(f"{run.key.run_id}-s{run.summary_attempts}")
 
     def state(self, run: Run) -> Any:
         return self.states.get(f"{run.key.run_id}-{run.execution}", "alive")
@@ -128,6 +137,8 @@ class World:
         records = Records(bucket, retention_seconds=90 * 86_400)
         self.table = table
         self.sessions, self.lists = DynamoSessions(table, records), Lists(table, records)
+        self.memories = DynamoMemories(table, records, bucket)
+        self.conversations = DynamoConversations(table, records, bucket)
         self.agents = DynamoAgents(Table(client, "agents"), bucket)
         self.tools, self.executions, self.events = FakeTools(), FakeExecutions(), FakeEvents()
         self.price = price
@@ -158,8 +169,8 @@ class World:
         return start_run(run, self.sessions, self.executions, now=self.clock)
 
     def beginning(self) -> BeginCollaborators:
-        def pin(name: str, alias: str | None, session: Any) -> Any:
-            return self.agents.pin(TENANT, name, alias, session)
+        def pin(name: str, alias: str | None, session_id: str, session: Any) -> Any:
+            return self.agents.pin(TENANT, name, alias, session_id, session)
 
         def conversation() -> str:
             return f"C{next(self.ids):025d}"
@@ -168,7 +179,9 @@ class World:
 
     def turn(self) -> Collaborators:
         models = OneModel(self.model, self.price)
-        return Collaborators(self.sessions, self.agents, models, check_arguments, self.now, self.new_id)
+        return Collaborators(
+            self.sessions, self.memories, self.agents, models, check_arguments, self.now, self.new_id
+        )
 
     def invoke_model(self, run: Run, **more: Any) -> Step:
         return take_turn(Invocation(run.key, more.pop("execution", run.execution or 1), **more), self.turn())
@@ -191,7 +204,23 @@ class World:
         return cancel_run(run.key, self.endings())
 
     def sweep(self, patience: float = 420) -> Swept:
-        return sweep(self.endings(), patience_ms=int(patience * 1000), report=self.report)
+        return sweep(
+            self.endings(),
+            self.erasing(),
+            patience_ms=int(patience * 1000),
+            report=self.report,
+            until=lambda: False,
+        )
+
+    def erasing(self) -> ErasingCollaborators:
+        return ErasingCollaborators(self.sessions, self.memories, self.conversations, self.now)
+
+    def summarize(self, run: Run, step: Literal["compact", "memory"], **more: Any) -> None:
+        """State CompactHistory or SummarizeMemory."""
+        given = {"execution": run.execution or 1, "attempt": 0, "remaining_ms": 120_000} | more
+        models = OneModel(self.model, self.price)
+        using = SummaryCollaborators(self.sessions, self.memories, self.agents, models, self.now, self.new_id)
+        summarize(SummaryInvocation(run.key, step=step, **given), using)
 
     def report(self, key: RunKey, error: Exception) -> None:
         self.reported.append((key, error))

@@ -18,6 +18,10 @@ MILLISECONDS = {
     "until",
     "cancel_requested_at",
     "finished_at",
+    "summary_tried_at",
+    "ended_at",
+    "due_at",
+    "erased_at",
 }
 SHARDS = 16
 Wire = dict[str, Any]
@@ -75,7 +79,14 @@ def _moved(item: Wire, session_id: str, milliseconds: int) -> Wire:
         moved[name] = {"N": str(int(item[name]["N"]) + milliseconds)}
     if "expires_at" in item:
         moved["expires_at"] = {"N": str(int(item["expires_at"]["N"]) + milliseconds // 1000)}
+    if item["kind"]["S"] == "lease":
+        moved["listed_at"] = {"S": f"{int(moved['due_at']['N']):015d}#{item['conversation']['S']}"}
+        shard = crc32(f"{item['conversation']['S']}-0".encode()) % SHARDS
+        moved["open_shard"] = {"S": f"ENDS#{shard}"}
     if item["kind"]["S"] == "session":
+        if "listed_at" in item:
+            place = f"{int(moved['created_at']['N']):015d}#{item['conversation']['S']}"
+            moved["listed_at"] = {"S": place}
         scene = item["session_id"]["S"]
         moved["pk"] = {"S": item["pk"]["S"].removesuffix(scene) + session_id}
     if "session_id" in item:

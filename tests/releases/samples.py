@@ -87,7 +87,7 @@ def values(world: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for wire in (*items(world.client, "sessions"), *items(world.client, "agents")):
         item = from_wire(wire)
-        if item["pk"].startswith(("SESSION#", "CONV#")):
+        if item["pk"].startswith(("SESSION#", "CONV#", "MEMORY#")):
             value = world.sessions._records.read(item)
         elif item["kind"] == "snapshot":
             tenant, name = item["pk"].split("#")[1:]

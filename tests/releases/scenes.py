@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,11 +10,14 @@ from typing import Any, NoReturn
 
 from freehold.adapters.api_keys import ApiKeys
 from freehold.adapters.scripted import ScriptedModel, reply
+from freehold.closing import end_session
 from freehold.ending import Ending
+from freehold.erasing import erase_session
 from freehold.errors import ModelRejected, ModelThrottled, StoreUnavailable, ToolFailed
-from freehold.values.agent import ModelChoice
+from freehold.replaying import ReplayCollaborators, begin_replay
+from freehold.values.agent import Context, Memory, ModelChoice
 from freehold.values.model import Image
-from freehold.values.run import Run, RunError
+from freehold.values.run import Principal, Run, RunError, RunKey
 from world import TENANT, World, agent, answer, tool
 
 LOOK_UP, PAY = tool(), tool("pay", idempotent=False)
@@ -113,7 +117,7 @@ def cancelling(world: World) -> None:
 def answered(world: World) -> None:
     """On version 1 by an alias, and told to the bus."""
     world.agents.freeze(TENANT, "helper", now=world.clock)
-    world.agents.put_alias(TENANT, "helper", "live", "1", now=world.clock)
+    world.agents.put_alias(TENANT, "helper", "live", [("1", 100)], now=world.clock)
     world.model = ScriptedModel([reply("Good morning.")])
     run = world.ask("Hello.", "answered", alias="live")
     world.invoke_model(run)
@@ -180,6 +184,65 @@ def large(world: World) -> None:
     world.ask(LARGE, "large")
 
 
+def compacted(world: World) -> None:
+    """Its first laps have given way to a compaction, at the second attempt."""
+    small = replace(HELPER, name="small", context=Context(window_tokens=8_000))
+    world.agents.apply(TENANT, small, {"agentName": "small"}, (), now=world.clock)
+    laps = [reply(f"{n}. {'Now the next. ' * 300}", [("look_up", {"id": str(n)})]) for n in range(1, 6)]
+    world.model = ScriptedModel(laps)
+    run = world.ask("All of them, please.", "compacted", agent="small")
+    for lap in range(1, 6):
+        world.invoke_model(run, compact=False)
+        world.run_tool(run, lap)
+    world.model = ScriptedModel([reply("The first ones were found.")])
+    world.summarize(run, "compact", attempt=1)
+
+
+def remembering(world: World, session: str, memory: str | None = "ana") -> Run:
+    """A run of an agent that remembers; it has ended, and its session's notes lack it."""
+    world.model = ScriptedModel([reply("Gladly.")])
+    run = world.ask(f"Please: {session}", session, agent="rememberer", memory_id=memory)
+    world.invoke_model(run)
+    world.finish(run)
+    return run
+
+
+def remembered(world: World) -> None:
+    rememberer = replace(HELPER, name="rememberer", memory=Memory(7, 5))
+    world.agents.apply(TENANT, rememberer, {"agentName": "rememberer"}, (), now=world.clock)
+    run = remembering(world, "remembered")
+    notes = {"topics": ["an order"], "openPoints": ["whether it came"], "preferences": ["no calls"]}
+    world.model = ScriptedModel([reply(json.dumps(notes))])
+    world.summarize(run, "memory")
+
+
+def closed(world: World) -> None:
+    """Its notes lack its run, and another attempt at them was begun."""
+    remembering(world, "closed")
+    end_session(TENANT, "closed", world.endings())
+
+
+def erased(world: World) -> None:
+    """Its conversation waits for what a late step may still write."""
+    world.finish(world.ask("Forget it.", "erased"))
+    erase_session(TENANT, "erased", world.erasing())
+
+
+def replayed(world: World) -> None:
+    """What `answered` said once more; it has not been asked yet."""
+    session = world.sessions.session(TENANT, "answered")
+    assert session is not None
+    using = ReplayCollaborators(
+        world.sessions,
+        world.agents,
+        pin=lambda run: run.agent_digest,
+        now=world.now,
+        new_conversation=lambda: f"C{next(world.ids):025d}",
+        new_session_id=lambda: "replayed",
+    )
+    begin_replay(RunKey(TENANT, session.conversation, 1), Principal("key", "k1"), using)
+
+
 def agents(world: World) -> None:
     """An agent with a version and an alias is there since `answered`; this one was deleted."""
     world.agents.apply(
@@ -210,6 +273,11 @@ SCENES: tuple[Callable[[World], None], ...] = (
     refused,
     pictured,
     large,
+    compacted,
+    remembered,
+    closed,
+    erased,
+    replayed,
     agents,
 )
 

@@ -70,7 +70,7 @@ def test_agents_are_there_with_their_versions_and_aliases(world: World):
 
     assert (draft.source, draft.latest_version, draft.warnings) == ({"agentName": "helper"}, 1, ())
     assert (version.digest, source) == (draft.digest, {"agentName": "helper"})
-    assert world.agents.aliases(TENANT, "helper") == [("live", "1")]
+    assert world.agents.aliases(TENANT, "helper") == [("live", (("1", 100),))]
     names = [each["name"] for each in world.agents.drafts(TENANT)]
     assert "helper" in names
     assert "gone" not in names

@@ -21,8 +21,9 @@ from freehold.adapters.contents import Contents
 from freehold.adapters.records import Records
 from freehold.adapters.sessions import DynamoSessions
 from freehold.adapters.table import Table
+from freehold.values.history import History
 from freehold.values.model import Usage
-from freehold.values.run import History, RunKey
+from freehold.values.run import RunKey
 from freehold_client import Run
 from model_server import ModelServer, Reply, fail
 from product_stack import TENANT, Product

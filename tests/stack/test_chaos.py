@@ -19,8 +19,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chaos import UNKNOWN, Machinery, Plays, kill, outcomes, state, tokens, usage
+from freehold.values.history import History
 from freehold.values.model import Usage
-from freehold.values.run import History, RunKey
+from freehold.values.run import RunKey
 from freehold_client import Run, Started
 from model_server import Reply, ask, say
 from product_stack import Product, eventually, function

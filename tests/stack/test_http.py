@@ -212,7 +212,10 @@ def test_a_tools_answer_of_five_megabytes_is_kept_whole_and_the_run_goes_on(prod
 def test_the_examples_of_the_page_work(product: Product):
     page = (ROOT / "docs" / "http.md").read_text()
     script = "\n".join(re.findall(r"```bash\n(.*?)```", page, re.DOTALL))
-    product.model.script([say("Good morning!")])
+    notes = say('{"topics": ["A greeting."], "openPoints": [], "preferences": []}')
+    asked = len(product.model.requests)
+    # The session's notes and the replay are asked for in either order.
+    product.model.script([say("Good morning!"), notes, notes])
     # `-f` makes curl fail on an error, which the page's reader would see with their own eyes.
     script = script.replace("curl -sS", "curl -sS -f -w '\\n'")
 
@@ -232,3 +235,5 @@ def test_the_examples_of_the_page_work(product: Product):
     assert done.returncode == 0, done.stderr + done.stdout
     assert '"output": "Good morning!"' in done.stdout
     assert done.stdout.count('"runId"') >= 3
+    assert '"topics": ["A greeting."]' in done.stdout
+    assert len(product.model.requests) == asked + 3

@@ -26,8 +26,8 @@ from chaos import (
     tokens,
     usage,
 )
+from freehold.values.history import History
 from freehold.values.model import Usage
-from freehold.values.run import History
 from freehold_client import Run, SessionBusy, Started
 from model_server import ask, say
 from product_stack import TENANT, Product, eventually, function

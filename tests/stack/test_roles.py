@@ -81,6 +81,11 @@ class Guarded:
         (found,) = [item for item in items if item["kind"] == "call"]
         return found
 
+    def topics(self, agent: str, memory_id: str) -> list[str]:
+        """What the agent remembers of the only session in the memory."""
+        (session,) = self.request("GET", f"/agents/{agent}/memories/{memory_id}")["sessions"]
+        return session["topics"]
+
     def own(self, name: str) -> str:
         """The ARN of one of the product's own functions."""
         pages = self.server.aws.client("lambda").get_paginator("list_functions").paginate()
@@ -128,6 +133,23 @@ def test_a_run_goes_through_with_the_roles_as_they_are(guarded: Guarded, tool: s
     call = guarded.call(guarded.tools[tool], name)
 
     assert (call["outcome"], call["result"]) == ("success", "it was called")
+
+
+def test_a_session_is_remembered_and_erased_with_the_roles_as_they_are(guarded: Guarded):
+    model = {"model": "scripted", "api": "openai_compatible"}
+    agent = {"agentName": "rememberer", "foundationModel": model, "instruction": "Do."}
+    memory = {"memoryConfiguration": {"enabledMemoryTypes": ["SESSION_SUMMARY"]}}
+    guarded.request("PUT", "/agents/rememberer", agent | memory)
+    notes = {"topics": ["A greeting."], "openPoints": [], "preferences": []}
+    guarded.model.script([say("Done."), say(json.dumps(notes))])
+
+    begun = {"input": LARGE, "memoryId": "m"}
+    session = guarded.request("POST", "/agents/rememberer/runs", begun)["sessionId"]
+    told = eventually(lambda: guarded.topics("rememberer", "m"))
+    erased = guarded.request("DELETE", f"/sessions/{session}")["erased"]
+
+    assert told == ["A greeting."]
+    assert (erased["sessions"], erased["runs"], erased["objects"], erased["summaries"]) == (1, 1, 1, 1)
 
 
 @pytest.mark.parametrize("tool", ["Untagged", "Otherwise"])

@@ -18,7 +18,7 @@ import pytest
 from chaos import Machinery, Plays, outcomes
 from freehold.adapters.api_keys import SCOPES, ApiKeys
 from freehold.ports import SHARDS
-from freehold.values.run import History
+from freehold.values.history import History
 from freehold_cli.local.stack import LocalStack
 from freehold_client import Freehold
 from model_server import ModelServer, ask, say

@@ -2,61 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
-from . import context
 from .decide import MODEL_TIMEOUT_SECONDS
 from .errors import ContextTooLong, FreeholdError, ModelRejected, ModelThrottled, ModelUnavailable
 from .ports import Models
 from .values.agent import Agent, ModelChoice
-from .values.model import Image, Message, ModelEntry, ModelReply, ModelRequest, UserMessage
-from .values.run import Fallback, History
+from .values.model import ModelEntry, ModelReply, ModelRequest
+from .values.run import Fallback
 
 MIN_MODEL_TIMEOUT_SECONDS = 5
 # What a model gets of the time that is left where another could still take over from it.
 SHARE_BEFORE_FALLBACK = 0.6
-# A window is judged by characters, so a model may find too long what should have fitted.
+# A model counts tokens in its own way, so it may find too long what should have fitted.
 WINDOW_SHARES = (1.0, 0.5, 0.25)
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """What an agent's models are to answer. `image` gives a stored image its bytes."""
+class Question(Protocol):
+    """What an agent's models are asked."""
 
-    agent: Agent
-    past: Sequence[History]
-    current: History
-    image: Callable[[Image], Image]
+    @property
+    def agent(self) -> Agent: ...
 
     def request(self, entry: ModelEntry, *, share: float, seconds: float) -> ModelRequest:
         """As the model of `entry` is asked, with what fits that `share` of its window."""
-        told = context.messages(self.past, self.current, entry, share=share)
-        return ModelRequest(
-            model=entry.id,
-            instruction=context.instruction(self.agent, self.current.prompt_session_attributes),
-            messages=tuple(self._with_images(message) for message in told),
-            tools=context.tool_specs(self.agent),
-            inference=self.agent.inference,
-            timeout_seconds=max(MIN_MODEL_TIMEOUT_SECONDS, min(MODEL_TIMEOUT_SECONDS, seconds)),
-        )
-
-    def _with_images(self, message: Message) -> Message:
-        if not isinstance(message, UserMessage) or not message.images:
-            return message
-        return replace(message, images=tuple(self.image(each) for each in message.images))
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply and the catalog row of the model that gave it."""
+    """A reply, the catalog row of the model that gave it, and what it was asked."""
 
     entry: ModelEntry
     reply: ModelReply
+    request: ModelRequest
     fallback: Fallback | None = None
 
 
-def ask(conversation: Conversation, models: Models, *, now: Callable[[], int], until: int) -> Answer:
+def ask(question: Question, models: Models, *, now: Callable[[], int], until: int) -> Answer:
     """Ask one model after the other, as long as there is time; `until` (epoch ms) bounds them all.
 
     Throttling and outages lead to the next model. What the first one rejects is the request's own fault and goes to no
@@ -65,14 +50,14 @@ def ask(conversation: Conversation, models: Models, *, now: Callable[[], int], u
     """
     passing: FreeholdError | None = None
     fallback: Fallback | None = None
-    choices = conversation.agent.models
+    choices = question.agent.models
     for choice in choices:
         left = until - now()
         if passing is not None and left < MIN_MODEL_TIMEOUT_SECONDS * 1000:
             break
         ends = now() + int(left * (1 if choice is choices[-1] else SHARE_BEFORE_FALLBACK))
         try:
-            return _answer(conversation, choice, models, now=now, until=ends, fallback=fallback)
+            return _answer(question, choice, models, now=now, until=ends, fallback=fallback)
         except (ModelThrottled, ModelUnavailable) as error:
             passing = error
             fallback = Fallback(choice.model, type(error).__name__)
@@ -84,7 +69,7 @@ def ask(conversation: Conversation, models: Models, *, now: Callable[[], int], u
 
 
 def _answer(
-    conversation: Conversation,
+    question: Question,
     choice: ModelChoice,
     models: Models,
     *,
@@ -94,17 +79,17 @@ def _answer(
 ) -> Answer:
     """With less of the conversation, and less again, where the model finds it too long."""
     model, entry = models.choose(choice)
-    if conversation.agent.limits.max_cost_usd is not None and entry.price is None:
+    if question.agent.limits.max_cost_usd is not None and entry.price is None:
         raise ModelRejected(f"limits.maxCostUsd needs a model with a known price; {entry.id} has none")
     too_long: ContextTooLong | None = None
     for share in WINDOW_SHARES:
         seconds = (until - now()) / 1000
         if too_long is not None and seconds < MIN_MODEL_TIMEOUT_SECONDS:
             break
+        bounded = max(MIN_MODEL_TIMEOUT_SECONDS, min(MODEL_TIMEOUT_SECONDS, seconds))
+        request = question.request(entry, share=share, seconds=bounded)
         try:
-            return Answer(
-                entry, model.reply(conversation.request(entry, share=share, seconds=seconds)), fallback
-            )
+            return Answer(entry, model.reply(request), request, fallback)
         except ContextTooLong as error:
             too_long = error
     raise too_long or AssertionError("there is at least one share")

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from .errors import Conflict, SessionBusy, StaleWrite
+from .errors import Conflict, Invalid, SessionBusy, StaleWrite
 from .ports import Executions, Sessions
 from .values.agent import Agent
 from .values.content import Image
+from .values.memory import Summary
 from .values.run import Principal, Run, RunKey, Session
 
 BEGIN_ATTEMPTS = 100
@@ -49,6 +50,7 @@ class Request:
     idempotency_key: str | None = None
     session_named: bool = True
     images: tuple[Image, ...] = ()
+    memory_id: str | None = None
 
     @property
     def digest(self) -> str:
@@ -58,10 +60,13 @@ class Request:
         told: list[object] = [self.agent, self.alias, self.input, session, *attributes]
         if self.images:
             told.append([(image.format, image.data) for image in self.images])
+        if self.memory_id is not None:
+            told.append({"memory": self.memory_id})
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-Pin = Callable[[str, str | None, Session | None], PinnedAgent]
+# Agent, alias, session id, and the session itself where it is live.
+Pin = Callable[[str, str | None, str, Session | None], PinnedAgent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +90,16 @@ def begin_run(request: Request, using: BeginCollaborators) -> Run:
         if known is not None:
             return known
         before = using.sessions.session(request.tenant, request.session_id)
-        live = before if before is not None and before.expires_at > using.now() // 1000 else None
+        live = before if before is not None and before.is_live(using.now()) else None
         if live is not None and live.agent != request.agent:
             raise Conflict(f"session {request.session_id} belongs to agent {live.agent}")
         if live is not None and live.active_turn is not None and request.when_busy == "reject":
             raise SessionBusy(RunKey(live.tenant, live.conversation, live.active_turn).run_id)
-        session, run = _next_turn(request, before, live, using)
+        session, run, summary = _next_turn(request, before, live, using)
         try:
-            return using.sessions.begin(session, before, run, idempotency=_idempotency(request))
+            return using.sessions.begin(
+                session, before, run, summary=summary, idempotency=_idempotency(request)
+            )
         except StaleWrite:
             using.wait(attempt)
     raise StaleWrite(f"session {request.session_id} changed at each of {BEGIN_ATTEMPTS} attempts")
@@ -117,9 +124,10 @@ def _already_begun(request: Request, sessions: Sessions) -> Run | None:
 
 def _next_turn(
     request: Request, before: Session | None, live: Session | None, using: BeginCollaborators
-) -> tuple[Session, Run]:
+) -> tuple[Session, Run, Summary | None]:
     now = using.now()
-    pinned = using.pin(request.agent, request.alias, live)
+    pinned = using.pin(request.agent, request.alias, request.session_id, live)
+    memory_id = _memory_id(request, live, pinned.agent)
     queued = live is not None and live.active_turn is not None
     turn = live.next_turn if live else 1
     limits = pinned.agent.limits
@@ -139,8 +147,37 @@ def _next_turn(
         # A session outlives the run it waits for, so that the run's end still finds it.
         expires_at=now // 1000 + pinned.agent.idle_session_ttl_seconds + limits.timeout_seconds,
         session_attributes=live.session_attributes if live and queued else attributes,
+        memory_id=memory_id,
     )
-    return session, _run(request, session, pinned.agent, turn, now=now)
+    summary = _empty_summary(session, pinned.agent, now=now) if live is None else None
+    return session, _run(request, session, pinned.agent, turn, now=now), summary
+
+
+def _memory_id(request: Request, live: Session | None, agent: Agent) -> str | None:
+    """That of the session, which keeps the one that it began with."""
+    if live is not None and request.memory_id not in (None, live.memory_id):
+        began = f"with memoryId {live.memory_id}" if live.memory_id else "without a memoryId"
+        raise Conflict(f"session {live.session_id} began {began}, and keeps to that")
+    if request.memory_id is not None and agent.memory is None:
+        raise Invalid(f"cannot be used: agent {agent.name} has no memoryConfiguration", path="memoryId")
+    return live.memory_id if live is not None else request.memory_id
+
+
+def _empty_summary(session: Session, agent: Agent, *, now: int) -> Summary | None:
+    """The place that the session's notes will have; without it, nothing of the session is remembered."""
+    if session.memory_id is None or agent.memory is None:
+        return None
+    return Summary(
+        tenant=session.tenant,
+        agent=session.agent,
+        memory_id=session.memory_id,
+        session_id=session.session_id,
+        conversation=session.conversation,
+        agent_version=session.agent_version,
+        started_at=now,
+        updated_at=now,
+        expires_at=max(session.expires_at, now // 1000 + agent.memory.storage_days * 86_400),
+    )
 
 
 def _run(request: Request, session: Session, agent: Agent, turn: int, *, now: int) -> Run:
@@ -166,6 +203,7 @@ def _run(request: Request, session: Session, agent: Agent, turn: int, *, now: in
         prompt_session_attributes=request.prompt_session_attributes,
         deadline_at=None if queued else now + timeout * 1000,
         images=request.images,
+        memory_id=session.memory_id,
     )
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .values.agent import Agent
-from .values.run import Call, History, Status
+from .values.history import History
+from .values.run import Call, Run, Status
 
 MODEL_TIMEOUT_SECONDS = 110
 MAX_CALLS_PER_LAP = 90
@@ -16,20 +17,28 @@ MAX_CALLS_PER_LAP = 90
 # A Standard execution ends at 25,000 events. A lap with m tools costs about 11 + 7m; the 5,000 in hand
 # are the retries of the largest lap.
 EVENTS_PER_LAP, EVENTS_PER_CALL, EVENTS_SAFE = 11, 7, 20_000
+# Of CompactHistory, and of the InvokeModel and the choice that lead to it.
+EVENTS_PER_COMPACTION = 20
 EXPRESS_SECONDS, EXPRESS_MARGIN_SECONDS = 300, 10
+# Two attempts of CompactHistory at its timeout.
+COMPACTION_SECONDS = 260
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """InvokeModel's answer to the state machine: ids and counters, never content."""
+    """InvokeModel's answer to the state machine: ids and counters, never content.
 
-    step: Literal["tools", "finish", "continue", "stop"]
+    `compact` says whether this execution may still compact; `summarize` is for a run that has ended.
+    """
+
+    step: Literal["tools", "compact", "finish", "continue", "summarize", "stop"]
     lap: int = 0
     calls: tuple[int, ...] = ()
     concurrency: int = 1
     events: int = 0
     status: Status | None = None
     reason: str | None = None
+    compact: bool = True
 
     def to_state(self) -> dict[str, Any]:
         """The state machine's payload: a few hundred bytes, whatever the conversation holds."""
@@ -39,6 +48,7 @@ class Step:
             "calls": list(self.calls),
             "concurrency": self.concurrency,
             "events": self.events,
+            "compact": self.compact,
             "outcome": {"status": self.status, "reason": self.reason},
         }
 
@@ -121,3 +131,9 @@ def _execution_is_worn(history: History, agent: Agent, *, now: int, events: int)
     needed = MODEL_TIMEOUT_SECONDS + slowest + EXPRESS_MARGIN_SECONDS
     left = EXPRESS_SECONDS - (now - (run.started_at or now)) / 1000
     return left < needed
+
+
+def is_late_to_compact(run: Run, *, now: int) -> bool:
+    """Whether a compaction at its slowest would outlast this execution."""
+    age = (now - (run.started_at or now)) / 1000
+    return run.mode == "fast" and EXPRESS_SECONDS - age < COMPACTION_SECONDS + EXPRESS_MARGIN_SECONDS

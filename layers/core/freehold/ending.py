@@ -10,7 +10,8 @@ from typing import Any
 from .beginning import activated, start_run
 from .errors import Conflict, NotFound, StaleWrite
 from .ports import Agents, Events, Executions, Sessions
-from .values.run import UNKNOWN, History, Result, Run, RunError, RunKey, Session, Status
+from .values.history import History
+from .values.run import UNKNOWN, Result, Run, RunError, RunKey, Session, Status
 
 FINISH_ATTEMPTS = 20
 LONGEST_MESSAGE = 2000
@@ -86,6 +87,7 @@ def finish_run(key: RunKey, execution: int, ending: Ending, using: EndCollaborat
 def _write(history: History, ending: Ending, using: EndCollaborators) -> Run:
     before, now = history.run, using.now()
     last = history.last
+    remembered = before.memory_id is not None and (last is not None or ending.status != "CANCELLED")
     ended = replace(
         before,
         status=ending.status,
@@ -96,6 +98,9 @@ def _write(history: History, ending: Ending, using: EndCollaborators) -> Run:
         error=_quoting(before, ending.error),
         totals=history.totals,
         undelivered=True,
+        summary_due=remembered,
+        summary_attempts=1 if remembered else 0,
+        summary_tried_at=now if remembered else 0,
     )
     # The session first: a message that queues after this read changes it, so that this transaction fails.
     session_before = using.sessions.session(before.tenant, before.session_id)
@@ -159,20 +164,27 @@ def _open_results(history: History, ending: Ending, *, now: int) -> tuple[Result
 
 
 def deliver(run: Run, using: EndCollaborators) -> Run:
-    """Tell the bus and start the next turn, until both are done. May repeat: events are at least once."""
+    """Tell the bus, start the next turn and have the run summed up, until all is done.
+
+    May repeat: events are at least once.
+    """
     if not run.undelivered:
         return run
     using.events.publish(EVENT_NAMES[run.status], _detail(run))
     upcoming = using.sessions.next_run(run.key)
     if upcoming is not None and upcoming.status == "RUNNING":
         start_run(upcoming, using.sessions, using.executions, now=using.now())
+    if run.summary_due:
+        using.executions.summarize(run)
     using.sessions.delivered(run)
     return replace(run, undelivered=False)
 
 
 def _detail(run: Run) -> dict[str, object]:
     totals = run.totals
-    return {
+    # Who acts on the end of a run can tell one that only went through it again.
+    replayed: dict[str, object] = {"replays": run.replays} if run.replays else {}
+    return replayed | {
         "tenant": run.tenant,
         "runId": run.key.run_id,
         "sessionId": run.session_id,

@@ -11,6 +11,7 @@
     ├── ModelUnavailable   retried by the state machine
     ├── ModelRejected      the model will never accept this request
     │   └── ContextTooLong the conversation does not fit the model; asked again with less of it
+    ├── SummaryUnusable    the model summed nothing up; retried by the state machine
     ├── ToolThrottled      the tool did not run; retried by the state machine
     ├── ToolUnavailable    the tool may be called again; retried by the state machine
     ├── ToolFailed         the tool ran, or can never run, and has no answer
@@ -96,6 +97,10 @@ class ModelRejected(FreeholdError):
 
 class ContextTooLong(ModelRejected):
     """The conversation does not fit the model's window. Ask again with less of it."""
+
+
+class SummaryUnusable(FreeholdError):
+    """The model's answer is no summary. Ask again; what was to be summed up is still there."""
 
 
 class ToolThrottled(FreeholdError):

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from .values.agent import Agent, ModelChoice
     from .values.content import Image
+    from .values.conversation import Compaction, Erased, Lease, Place
+    from .values.history import History
+    from .values.memory import Summary
     from .values.model import ModelEntry, ModelReply, ModelRequest
     from .values.run import (
         Discarded,
-        History,
         Lap,
         LateResult,
         Marker,
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
         Session,
     )
 
-# Of the index of open runs.
+# Of the index of open runs, and of leases.
 SHARDS = 16
 
 
@@ -56,6 +58,10 @@ class Executions(Protocol):
         """Start execution `run.execution` of `run`; one that was started already is success."""
         ...
 
+    def summarize(self, run: Run) -> None:
+        """Start attempt `run.summary_attempts` at summing up a run that has ended; one that was started is success."""
+        ...
+
     def state(self, run: Run) -> Literal["alive", "aborted", "dead", "unknown"]:
         """What became of `run.execution`. `aborted`: an operator stopped it. Express answers `unknown`."""
         ...
@@ -86,12 +92,19 @@ class Sessions(Protocol):
 
     def run(self, key: RunKey) -> Run | None: ...
 
-    def history(self, key: RunKey) -> History | None:
-        """The run with everything under it; laps after `last_lap` are left out."""
+    def compaction(self, key: RunKey) -> Compaction | None:
+        """The newest one that was made in this turn or before it."""
         ...
 
-    def past(self, key: RunKey) -> Sequence[History]:
-        """The turns of the conversation before this one, oldest first."""
+    def history(self, key: RunKey, compaction: Compaction | None = None) -> History | None:
+        """The run with everything under it, but for the laps that `compaction` stands for.
+
+        Laps after `last_lap` are left out.
+        """
+        ...
+
+    def past(self, key: RunKey, begins: Place = ...) -> Sequence[History]:
+        """The turns of the conversation before this one, oldest first, from that place on."""
         ...
 
     def call(self, key: RunKey, lap: int, call: int) -> tuple[Run | None, Lap | None, Marker | Result | None]:
@@ -115,12 +128,23 @@ class Sessions(Protocol):
         ...
 
     def begin(
-        self, session: Session, before: Session | None, run: Run, *, idempotency: tuple[str, str] | None
+        self,
+        session: Session,
+        before: Session | None,
+        run: Run,
+        *,
+        summary: Summary | None,
+        idempotency: tuple[str, str] | None,
     ) -> Run:
-        """Write both in one transaction, images apart; the run as it is stored.
+        """Write all in one transaction, images apart; the run as it is stored.
 
+        A new conversation gets its lease; `summary` is the empty one of a session that is to be remembered.
         Raises `StaleWrite` if the session is no longer as `before`.
         """
+        ...
+
+    def change(self, session: Session, *, before: Session) -> None:
+        """Raises `StaleWrite`."""
         ...
 
     def start(self, run: Run, *, now: int, lost_starts: int = 0, lost_after: str = "") -> Run:
@@ -129,6 +153,13 @@ class Sessions(Protocol):
 
     def add_lap(self, key: RunKey, lap: Lap) -> Lap:
         """Write `lap`, or return the one that an earlier attempt wrote."""
+        ...
+
+    def add_compaction(self, compaction: Compaction, run: Run, *, before: Run) -> None:
+        """Write it, or nothing where one was made at that place, with the run that counts it.
+
+        One transaction. Raises `StaleWrite`.
+        """
         ...
 
     def add_discarded(self, reply: Discarded, run: Run, *, before: Run) -> None:
@@ -190,10 +221,77 @@ class Sessions(Protocol):
         """Clear `undelivered`."""
         ...
 
+    def summarized(self, run: Run) -> None:
+        """Clear `summary_due`."""
+        ...
+
+    def try_summary(self, run: Run, *, now: int) -> Run:
+        """Count another attempt at the run's summary. Raises `StaleWrite`."""
+        ...
+
     def open_runs(self, shard: int) -> Sequence[RunKey]:
-        """Runs that have not ended or are undelivered, by an index: read each before acting on it."""
+        """Runs that have not ended, are undelivered or due to be summed up, by an index: read each before acting."""
         ...
 
     def newest_item(self, key: RunKey) -> tuple[str, int]:
         """Sort key and time (epoch ms) of the newest item under a run, the run itself included."""
+        ...
+
+
+class Memories(Protocol):
+    """What agents remember: one summary for each session of a memory id."""
+
+    def summary(self, run: Run) -> Summary | None:
+        """That of the run's session; None where it is not, or no longer, to be remembered."""
+        ...
+
+    def recent(self, run: Run, *, most: int, now: int) -> Sequence[Summary]:
+        """Those of other sessions in the run's memory that hold something, the newest `most`, oldest first.
+
+        `now` is epoch ms: what has expired is left out.
+        """
+        ...
+
+    def fold(self, summary: Summary, *, before: Summary) -> None:
+        """Put `summary` in the place of `before`. Raises `StaleWrite` where that is not there any more."""
+        ...
+
+    def all(self, tenant: str, agent: str, memory_id: str) -> Sequence[Summary]:
+        """Every summary of a memory, oldest session first, empty ones included."""
+        ...
+
+    def forget(self, summary: Summary) -> int:
+        """Delete it with what lies apart from it; the number of objects. One that is gone is success."""
+        ...
+
+
+class Conversations(Protocol):
+    """Whole conversations, and how they end."""
+
+    def lease(self, tenant: str, conversation: str) -> Lease | None: ...
+
+    def due(self, shard: int, *, now: int) -> Sequence[Lease]:
+        """Leases whose time has come, by an index: read each before acting on it."""
+        ...
+
+    def extend(self, lease: Lease, *, due_at: int, erased_at: int | None = None) -> None:
+        """Put it with another time, whether it is there or not."""
+        ...
+
+    def runs(self, lease: Lease) -> Sequence[Run]: ...
+
+    def replays(self, lease: Lease) -> Sequence[Lease]:
+        """Leases of what replays runs of this conversation, by an index."""
+        ...
+
+    def close(self, session: Session, lease: Lease) -> None:
+        """Delete the session item, and put its lease, in one transaction. Raises `StaleWrite`."""
+        ...
+
+    def erase(self, lease: Lease) -> Erased:
+        """Delete every item and object of the conversation but its lease. Safe to repeat."""
+        ...
+
+    def end(self, lease: Lease) -> None:
+        """Delete the lease itself."""
         ...

@@ -1,4 +1,7 @@
-"""What the state machine carries from step to step: `{run: {tenant, id, execution}}` and counters."""
+"""What the state machine carries from step to step: `{run: {tenant, id, execution}}` and counters.
+
+`run.summary` is there in an execution that sums a run up.
+"""
 
 from __future__ import annotations
 

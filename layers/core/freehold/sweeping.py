@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from .beginning import activated, start_run
 from .ending import EndCollaborators, Ending, deliver, finish_run
+from .erasing import ErasingCollaborators, retire
 from .errors import StaleWrite
 from .ports import SHARDS
 from .values.run import Run, RunError, RunKey
@@ -16,6 +17,8 @@ Report = Callable[[RunKey, Exception], None]
 MAX_LOST_STARTS = 3
 # Younger than this, a run's own FinishRun or Start is most likely still at work.
 SETTLE_MS = 30_000
+# A summary has this long by itself before the sweeper begins another attempt.
+FIRST_SUMMARY_PAUSE_MS, LONGEST_SUMMARY_PAUSE_MS = 5 * 60_000, 6 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +32,26 @@ class Swept:
     delivered: int = 0
     activated: int = 0
     failed: int = 0
+    summarized: int = 0
+    retired: int = 0
 
     def __add__(self, other: Swept) -> Swept:
         return Swept(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
 
-def sweep(using: EndCollaborators, *, patience_ms: int, report: Report) -> Swept:
-    """Look at every open run once. `patience_ms` is the longest step's timeout plus a margin.
+def sweep(
+    using: EndCollaborators,
+    erasing: ErasingCollaborators,
+    *,
+    patience_ms: int,
+    report: Report,
+    until: Callable[[], bool],
+) -> Swept:
+    """Look at every open run once, then at conversations that may have ended, as long as `until` is False.
 
-    A run that cannot be tended is handed to `report` and left for the next minute: it must not keep the others from
-    their turn, and for the same reason each minute begins at another shard.
+    `patience_ms` is the longest step's timeout plus a margin. A run that cannot be tended is handed to `report` and
+    left for the next minute: it must not keep the others from their turn, and for the same reason each minute begins
+    at another shard.
     """
     total, first = Swept(), using.now() // 60_000 % SHARDS
     for shard in range(first, first + SHARDS):
@@ -52,7 +65,7 @@ def sweep(using: EndCollaborators, *, patience_ms: int, report: Report) -> Swept
                 # Whatever it is, it is this run's alone.
                 report(key, error)
                 total += Swept(seen=1, failed=1)
-    return total
+    return total + Swept(retired=retire(first, erasing, until, report))
 
 
 def _tend(key: RunKey, using: EndCollaborators, *, patience_ms: int) -> Swept:
@@ -63,10 +76,21 @@ def _tend(key: RunKey, using: EndCollaborators, *, patience_ms: int) -> Swept:
         if run.undelivered and now - (run.finished_at or 0) >= SETTLE_MS:
             deliver(run, using)
             return Swept(seen=1, delivered=1)
+        if run.summary_due and not run.undelivered:
+            return _tend_summary(run, using, now=now)
         return Swept(seen=1)
     if run.status == "QUEUED":
         return _tend_queued(run, using, now=now)
     return _tend_running(run, using, now=now, patience_ms=patience_ms)
+
+
+def _tend_summary(run: Run, using: EndCollaborators, *, now: int) -> Swept:
+    """Try again what FinishRun's own execution did not get done, ever more rarely."""
+    pause = min(FIRST_SUMMARY_PAUSE_MS * 2 ** (run.summary_attempts - 1), LONGEST_SUMMARY_PAUSE_MS)
+    if now - run.summary_tried_at < pause:
+        return Swept(seen=1)
+    using.executions.summarize(using.sessions.try_summary(run, now=now))
+    return Swept(seen=1, summarized=1)
 
 
 def _tend_running(run: Run, using: EndCollaborators, *, now: int, patience_ms: int) -> Swept:

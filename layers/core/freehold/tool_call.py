@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import tool_event
+from . import built_in_tools, recorded, tool_event
+from .built_in_tools import BuiltInCollaborators
 from .errors import CallInProgress, OutcomeUnknown, StaleWrite, ToolFailed, ToolThrottled, ToolUnavailable
 from .ports import Agents, Sessions, Tools
 from .state import run_of
@@ -74,7 +76,7 @@ def _make(run: Run, lap: Lap, invocation: ToolInvocation, using: ToolCollaborato
     if tool is None:
         raise StaleWrite(f"the agent's snapshot has no tool {lap.calls[invocation.call].name}")
     marker = None
-    if not tool.idempotent:
+    if not tool.idempotent and run.replays is None:
         now = using.now()
         until = now + invocation.remaining_ms + tool.timeout_seconds * 1000
         marker = Marker(invocation.lap, invocation.call, tool.name, using.new_id(), until, now)
@@ -100,10 +102,8 @@ def _ask(
     began = using.now()
     timeout = _timeout_seconds(tool, invocation)
     deadline = began + timeout * 1000
-    event = tool_event.event(tool, run, lap, invocation.call, deadline=deadline)
     try:
-        payload = using.tools.invoke(tool.lambda_arn, event, timeout_seconds=timeout)
-        answer = tool_event.read_answer(tool, payload)
+        answer = _answer(tool, run, lap, invocation, using, timeout=timeout, deadline=deadline)
     except OutcomeUnknown as error:
         if not marked:
             raise ToolUnavailable(error.message, words=error.words) from error
@@ -115,6 +115,44 @@ def _ask(
         session_attributes=answer.session_attributes,
         prompt_session_attributes=answer.prompt_session_attributes,
     )
+
+
+def _answer(
+    tool: Tool,
+    run: Run,
+    lap: Lap,
+    invocation: ToolInvocation,
+    using: ToolCollaborators,
+    *,
+    timeout: int,
+    deadline: int,
+) -> tool_event.Answer:
+    """What the tool says; in a replay, what it said then."""
+    if tool.built_in is not None:
+        arguments = json.loads(lap.calls[invocation.call].arguments)
+        return built_in_tools.answer(tool, arguments, _built_in(run, using))
+    if run.replays is not None:
+        return recorded.answer(run, lap, invocation.call, using.sessions)
+    event = tool_event.event(tool, run, lap, invocation.call, deadline=deadline)
+    payload = using.tools.invoke(tool.lambda_arn, event, timeout_seconds=timeout)
+    return tool_event.read_answer(tool, payload)
+
+
+def _built_in(run: Run, using: ToolCollaborators) -> BuiltInCollaborators:
+    replayed = RunKey.parse(run.tenant, run.replays) if run.replays else None
+
+    def read_result(turn: int, lap: int, call: int) -> str | None:
+        """Of the same conversation, or in a replay of the one that it goes back to."""
+        key = replace(replayed if replayed and turn < run.turn else run.key, turn=turn)
+        _, _, written = using.sessions.call(key, lap, call)
+        return written.content if isinstance(written, Result) else None
+
+    def now() -> int:
+        """In a replay the clock is set back: it is as late as it was then."""
+        original = using.sessions.run(replayed) if replayed else None
+        return using.now() - (run.created_at - original.created_at if original else 0)
+
+    return BuiltInCollaborators(read_result, now)
 
 
 def _timeout_seconds(tool: Tool, invocation: ToolInvocation) -> int:

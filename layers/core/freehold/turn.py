@@ -10,14 +10,27 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
-from .asking import Answer, Conversation, ask
-from .decide import EVENTS_PER_LAP, MAX_CALLS_PER_LAP, MODEL_TIMEOUT_SECONDS, STOP, Step, decide
+from . import compacting
+from .asking import Answer, ask
+from .conversation import Conversation, estimate
+from .decide import (
+    EVENTS_PER_COMPACTION,
+    EVENTS_PER_LAP,
+    MAX_CALLS_PER_LAP,
+    MODEL_TIMEOUT_SECONDS,
+    STOP,
+    Step,
+    decide,
+    is_late_to_compact,
+)
 from .errors import FreeholdError, ModelRejected, ModelThrottled, ModelUnavailable, StaleWrite
-from .ports import Agents, Models, Sessions
+from .ports import Agents, Memories, Models, Sessions
+from .reading import Reading, past, read
 from .state import run_of
 from .values.agent import Agent, Tool
+from .values.history import History
 from .values.model import ToolUse
-from .values.run import Call, Discarded, History, Lap, Result, Run, RunKey
+from .values.run import Call, Discarded, Lap, Result, Run, RunKey
 from .values.text import well_formed
 
 Clock = Callable[[], int]
@@ -34,7 +47,9 @@ class Invocation:
     """What the state machine passes to InvokeModel: which run, and what happened since the last lap.
 
     `failed` are calls of the last lap that the Map gave up on; `attempt` counts the retries of this state; `events`
-    those that this execution has caused; `remaining_ms` is what is left of this Lambda invocation.
+    those that this execution has caused; `remaining_ms` is what is left of this Lambda invocation. `compact`: whether
+    the conversation's oldest part may be compacted first; no longer where that has failed. `summary`: the execution was
+    begun to sum up a run that has ended.
     """
 
     key: RunKey
@@ -43,12 +58,18 @@ class Invocation:
     attempt: int = 0
     events: int = 0
     remaining_ms: int = MODEL_TIMEOUT_SECONDS * 1000 + 10_000
+    compact: bool = True
+    summary: bool = False
 
     @classmethod
     def of(cls, event: Mapping[str, Any], remaining_ms: int) -> Invocation:
-        """From `{run, failed, attempt, events}`, as the state machine sends it."""
-        key, execution = run_of(event)
-        return cls(key, execution, tuple(event["failed"]), event["attempt"], event["events"], remaining_ms)
+        """From `{run, failed, attempt, events, compact}`, as the state machine sends it.
+
+        Executions that the release before this one began know no `compact` and no state for it.
+        """
+        (key, execution), failed = run_of(event), tuple(event["failed"])
+        compact, summary = event.get("compact", False), "summary" in event["run"]
+        return cls(key, execution, failed, event["attempt"], event["events"], remaining_ms, compact, summary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +77,7 @@ class Collaborators:
     """All that `take_turn` needs from outside. `check` says what is wrong with a call's arguments, or None."""
 
     sessions: Sessions
+    memories: Memories
     agents: Agents
     models: Models
     check: ArgumentCheck
@@ -65,53 +87,78 @@ class Collaborators:
 
 def take_turn(invocation: Invocation, using: Collaborators) -> Step:
     """Decide what comes next; ask the model where that is not yet written. Safe to repeat and to overlap."""
-    history = using.sessions.history(invocation.key)
-    if history is None or not _is_current(history, invocation):
-        return STOP
-    run = history.run
+    step = _next_step(invocation, using)
+    return step if step is STOP else replace(step, compact=invocation.compact)
+
+
+def _next_step(invocation: Invocation, using: Collaborators) -> Step:
+    reading = read(invocation.key, using.sessions)
+    if reading is None or not _is_current(reading.run, invocation):
+        summed = reading is not None and invocation.summary and reading.run.ended and reading.run.summary_due
+        return Step("summarize") if summed else STOP
+    run = reading.run
     agent = using.agents.snapshot(run.tenant, run.agent, run.agent_digest)
-    history = _give_up(history, invocation, using)
+    reading = _give_up(reading, invocation, using)
+    history = reading.current
     step = decide(history, agent, now=using.now(), events=invocation.events)
     if step is not None:
         return step
-    lap = _add_lap(history, agent, invocation, using)
+    conversation = _conversation(reading, agent, using)
+    if invocation.compact and compacting.is_due(conversation, using.models.choose(agent.model)[1]):
+        lap = history.last.lap if history.last else 0
+        if is_late_to_compact(run, now=using.now()):
+            return Step("continue", lap)
+        return Step("compact", lap, events=invocation.events + EVENTS_PER_COMPACTION)
+    lap = _add_lap(conversation, invocation, using)
     after = replace(history, laps=(*history.laps, lap))
     step = decide(after, agent, now=using.now(), events=invocation.events)
     # Every call was refused: there is nothing to run, and the model is told so in the next lap.
     return step or Step("tools", lap.lap, events=invocation.events + EVENTS_PER_LAP)
 
 
-def _is_current(history: History, invocation: Invocation) -> bool:
-    return history.run.status == "RUNNING" and history.run.execution == invocation.execution
+def _is_current(run: Run, invocation: Invocation) -> bool:
+    return run.status == "RUNNING" and run.execution == invocation.execution
 
 
-def _give_up(history: History, invocation: Invocation, using: Collaborators) -> History:
+def _conversation(reading: Reading, agent: Agent, using: Collaborators) -> Conversation:
+    run, memory = reading.run, agent.memory
+    summaries = (
+        using.memories.recent(run, most=memory.max_recent_sessions, now=using.now())
+        if memory and run.memory_id
+        else ()
+    )
+    turns = past(reading, using.sessions)
+    image = cache(using.sessions.image)
+    return Conversation(agent, turns, reading.current, image, reading.compaction, summaries)
+
+
+def _give_up(reading: Reading, invocation: Invocation, using: Collaborators) -> Reading:
     """Write a failed result for each call that the Map gave up on. A marked call is left to RunTool."""
+    history = reading.current
     last = history.last
     if last is None or not invocation.failed:
-        return history
+        return reading
     unmarked = [
         i for i in invocation.failed if i in history.unanswered and (last.lap, i) not in history.markers
     ]
     for i in unmarked:
         result = Result(last.lap, i, last.calls[i].name, "error", GIVEN_UP, using.now())
         using.sessions.add_result(invocation.key, result)
-    return (using.sessions.history(invocation.key) or history) if unmarked else history
+    return (read(invocation.key, using.sessions) or reading) if unmarked else reading
 
 
-def _add_lap(history: History, agent: Agent, invocation: Invocation, using: Collaborators) -> Lap:
+def _add_lap(conversation: Conversation, invocation: Invocation, using: Collaborators) -> Lap:
+    history = conversation.current
     began = using.now()
     until = began + invocation.remaining_ms - TIMEOUT_MARGIN_SECONDS * 1000
     if history.run.deadline_at is not None:
         until = min(until, history.run.deadline_at)
-    past = using.sessions.past(history.run.key) if history.run.turn > 1 else ()
-    conversation = Conversation(agent, past, history, cache(using.sessions.image))
     try:
         answer = ask(conversation, using.models, now=using.now, until=until)
     except (ModelRejected, ModelThrottled, ModelUnavailable) as error:
         _keep_words(history.run, error, using)
         raise
-    lap = _lap(history, agent, answer, invocation, using, began)
+    lap = _lap(history, conversation.agent, answer, invocation, using, began)
     written = using.sessions.add_lap(invocation.key, lap)
     if written.id != lap.id:
         _discard(lap, invocation.key, using)
@@ -171,6 +218,7 @@ def _lap(
         session_attributes=history.session_attributes,
         prompt_session_attributes=history.prompt_session_attributes,
         fallback=answer.fallback,
+        estimate=estimate(answer.request),
     )
 
 

@@ -2,50 +2,141 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from .tokens import first_tokens, tokens
+from .values.agent import Context
 from .values.model import AssistantMessage, Message, ToolMessage, ToolOutcome, UserMessage
 
 Turn = tuple[Message, ...]
 
-# English has about four characters a token; code, numbers and other scripts have fewer.
-CHARACTERS_PER_TOKEN = 3
-# Providers count up to about 1,600 tokens for a picture, however many bytes it has.
-CHARACTERS_PER_IMAGE = 1_600 * CHARACTERS_PER_TOKEN
 DEFAULT_WINDOW = 128_000
-# What is left of the window for instruction, tools and the answer.
-HISTORY_SHARE = 0.6
-# No single tool result takes more than this share of the history.
-RESULT_SHARE = 0.25
+# Of the window, for what a request has beside its texts, and for a tokenizer that was judged wrongly.
+MARGIN = 0.05
+# Kept for the answer where the agent sets no `maximumLength`, and at most a quarter of the window.
+ANSWER_TOKENS, ANSWER_SHARE = 8_000, 0.25
+# However much instruction and tools take, this much is left to the conversation.
+LEAST_SHARE = 0.1
+# No single tool result takes more of the window, and those of one lap together no more than that.
+RESULT_SHARE, RESULTS_SHARE = 0.15, 0.3
+# Providers count up to about 1,600 tokens for a picture, however many bytes it has.
+TOKENS_PER_IMAGE = 1_600
+# Roles, names and brackets around each message and call.
+TOKENS_PER_PART = 6
 # Providers bound both, and a Lambda's memory holds each image several times over while it is sent.
 MOST_IMAGES, MOST_IMAGE_BYTES = 20, 8_000_000
 NOT_SEEN = "[{count} image(s) came with this message and cannot be shown to you]"
-CUT = "\n[… cut here: {left} of {all} characters are not shown …]"
-DROPPED = "[not shown any more: {all} characters]"
+CUT = "\n[… cut here: {left:,} of {all:,} characters are not shown{how} …]"
+READ_MORE = '; read_more {{"call": "{call}", "from": {start}}} reads on'
+LEFT_OUT = "[{count} steps that followed this message are not shown]"
 
 
-def budget(window: int | None) -> int:
-    """Characters of history that fit a window of that many tokens; an unknown one counts as 128,000."""
-    return int((window or DEFAULT_WINDOW) * CHARACTERS_PER_TOKEN * HISTORY_SHARE)
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a request may take. `window` is the model's own count; the others are tokens as `tokens` counts them.
 
-
-def fit(past: Sequence[Turn], current: Turn, *, characters: int) -> Turn:
-    """The newest turns that fit, whole; long results cut at a marked place.
-
-    The present turn always stays: where it alone is too long, its oldest results are left out, with a mark.
+    `history` is what messages may take, `full` where the oldest of them are to be compacted.
     """
-    most = int(characters * RESULT_SHARE)
-    now = _without_old_results(_cut(current, most), characters)
-    left = characters - length(now)
-    kept: list[Turn] = []
-    for turn in reversed(past):
-        told = _cut(turn, most)
-        left -= length(told)
-        if left < 0:
+
+    window: int
+    history: int
+    full: int
+
+    @classmethod
+    def of(
+        cls,
+        model_window: int | None,
+        settings: Context,
+        *,
+        fixed: int,
+        answer: int | None,
+        ratio: float = 1.0,
+        share: float = 1.0,
+    ) -> Budget:
+        """For a model with that window; an unknown one counts as 128,000.
+
+        `fixed` is what instruction and tools take. `ratio` is how many tokens the model counts for one of ours.
+        """
+        window = window_of(model_window, settings)
+        reply = min(answer or ANSWER_TOKENS, int(window * ANSWER_SHARE))
+        usable = (int(window * share * (1 - MARGIN)) - reply) / ratio - fixed
+        history = int(max(usable, window * share * LEAST_SHARE / ratio))
+        return cls(window, history, min(history, int(window * settings.compact_at / ratio)))
+
+
+def window_of(model_window: int | None, settings: Context) -> int:
+    """In the model's tokens: what the agent allows of what the model has."""
+    own = model_window or DEFAULT_WINDOW
+    return own if settings.window_tokens is None else min(own, settings.window_tokens)
+
+
+def shortened(turn: Turn, window: int, *, reads_on: bool = False) -> Turn:
+    """With long tool results cut at a marked place; `reads_on` where a tool can read the rest.
+
+    It depends on nothing but the window, so that what was sent once is sent again to the letter.
+    """
+    one, all_of_them = int(window * RESULT_SHARE), int(window * RESULTS_SHARE)
+    return tuple(
+        _shortened(message, one, all_of_them, reads_on=reads_on)
+        if isinstance(message, ToolMessage)
+        else message
+        for message in turn
+    )
+
+
+def fit(past: Sequence[Turn], current: Turn, most: int) -> Turn:
+    """The newest that fits `most` tokens. A tool call is never parted from its result, nor a turn from its question.
+
+    What the present turn asks, and its last step, always stay.
+    """
+    kept = [_newest(current, most, always_last=True)]
+    left = most - count(kept[0])
+    whole = len(kept[0]) == len(current)
+    for turn in reversed(past) if whole else ():
+        told = _newest(turn, left)
+        if told:
+            kept.append(told)
+            left -= count(told)
+        if len(told) < len(turn):
             break
-        kept.append(told)
-    return tuple(message for turn in (*reversed(kept), now) for message in turn)
+    return tuple(message for turn in reversed(kept) for message in turn)
+
+
+def steps(turn: Turn) -> Iterator[Turn]:
+    """What follows a turn's question, in parts that stay together: a reply, with the results of its calls."""
+    step: list[Message] = []
+    for message in turn[1:]:
+        if isinstance(message, AssistantMessage) and step:
+            yield tuple(step)
+            step = []
+        step.append(message)
+    if step:
+        yield tuple(step)
+
+
+def _newest(turn: Turn, most: int, *, always_last: bool = False) -> Turn:
+    """As much of the turn as fits, its question first; nothing where not even its last step does."""
+    if count(turn) <= most:
+        return turn
+    question, *_ = turn
+    every, kept = list(steps(turn)), list[Turn]()
+    left = most - count((question,)) - tokens(LEFT_OUT)
+    for step in reversed(every):
+        left -= count(step)
+        if left < 0 and not (always_last and not kept):
+            break
+        kept.append(step)
+    if not kept:
+        return turn if always_last else ()
+    told = _with_note(question, len(every) - len(kept))
+    return (told, *(message for step in reversed(kept) for message in step))
+
+
+def _with_note(question: Message, left_out: int) -> Message:
+    if not left_out or not isinstance(question, UserMessage):
+        return question
+    return replace(question, text=f"{question.text}\n\n{LEFT_OUT.format(count=left_out)}")
 
 
 def with_newest_images(messages: Turn, *, share: float = 1.0) -> Turn:
@@ -66,50 +157,45 @@ def without_images(message: UserMessage) -> UserMessage:
     return UserMessage(f"{message.text}\n\n{NOT_SEEN.format(count=len(message.images))}".strip())
 
 
-def length(turn: Turn) -> int:
-    """Characters, as far as they grow with what users, models and tools say."""
-    return sum(_length(message) for message in turn)
+def count(turn: Sequence[Message]) -> int:
+    """Tokens of the messages."""
+    return sum(_count(message) for message in turn)
 
 
-def _length(message: Message) -> int:
+def _count(message: Message) -> int:
     match message:
         case UserMessage():
-            return len(message.text) + len(message.images) * CHARACTERS_PER_IMAGE
+            return tokens(message.text) + len(message.images) * TOKENS_PER_IMAGE + TOKENS_PER_PART
         case AssistantMessage():
-            calls = sum(len(use.name) + len(use.arguments) for use in message.calls)
-            return len(message.text) + calls + len(message.reasoning or "")
+            calls = sum(tokens(use.name) + tokens(use.arguments) + TOKENS_PER_PART for use in message.calls)
+            return tokens(message.text) + calls + tokens(message.reasoning or "") + TOKENS_PER_PART
         case ToolMessage():
-            return sum(len(outcome.content) for outcome in message.outcomes)
+            return sum(tokens(outcome.content) + TOKENS_PER_PART for outcome in message.outcomes)
 
 
-def _cut(turn: Turn, most: int) -> Turn:
-    return tuple(
-        replace(message, outcomes=tuple(_shortened(outcome, most) for outcome in message.outcomes))
-        if isinstance(message, ToolMessage)
-        else message
-        for message in turn
+def _shortened(message: ToolMessage, one: int, all_of_them: int, *, reads_on: bool) -> ToolMessage:
+    sizes = [min(tokens(outcome.content), one) for outcome in message.outcomes]
+    most = _level(sizes, all_of_them)
+    return replace(
+        message, outcomes=tuple(_cut(outcome, most, reads_on=reads_on) for outcome in message.outcomes)
     )
 
 
-def _shortened(outcome: ToolOutcome, most: int) -> ToolOutcome:
-    size = len(outcome.content)
-    if size <= most:
+def _level(sizes: Sequence[int], together: int) -> int:
+    """The most that each may have, so that all have no more than `together`: what the small ones leave, others get."""
+    left, most = together, max(sizes, default=0)
+    for taken, size in enumerate(sorted(sizes)):
+        most = left // (len(sizes) - taken)
+        if size > most:
+            return most
+        left -= size
+    return max(sizes, default=0)
+
+
+def _cut(outcome: ToolOutcome, most: int, *, reads_on: bool) -> ToolOutcome:
+    shown = first_tokens(outcome.content, most)
+    if len(shown) == len(outcome.content):
         return outcome
-    return replace(outcome, content=outcome.content[:most] + CUT.format(left=size - most, all=size))
-
-
-def _without_old_results(turn: Turn, characters: int) -> Turn:
-    over = length(turn) - characters
-    told: list[Message] = []
-    for message in turn:
-        if over > 0 and isinstance(message, ToolMessage):
-            dropped = replace(message, outcomes=tuple(_dropped(outcome) for outcome in message.outcomes))
-            over -= _length(message) - _length(dropped)
-            message = dropped  # noqa: PLW2901
-        told.append(message)
-    return tuple(told)
-
-
-def _dropped(outcome: ToolOutcome) -> ToolOutcome:
-    mark = DROPPED.format(all=len(outcome.content))
-    return replace(outcome, content=mark) if len(mark) < len(outcome.content) else outcome
+    how = READ_MORE.format(call=outcome.id, start=len(shown)) if reads_on else ""
+    left = len(outcome.content) - len(shown)
+    return replace(outcome, content=shown + CUT.format(left=left, all=len(outcome.content), how=how))

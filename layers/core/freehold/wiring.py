@@ -30,9 +30,14 @@ if TYPE_CHECKING:
     from .adapters.api_keys import ApiKeys
     from .adapters.bedrock_http import BedrockHttp
     from .adapters.catalog import Catalog
+    from .adapters.conversations import DynamoConversations
     from .adapters.lists import Lists
+    from .adapters.memories import DynamoMemories
+    from .adapters.models import ModelChooser
     from .adapters.schema_buckets import SchemaBuckets
     from .ending import EndCollaborators
+    from .erasing import ErasingCollaborators
+    from .summarizing import SummaryCollaborators
     from .tool_call import ToolCollaborators
     from .turn import Collaborators
     from .values.model import Host
@@ -41,6 +46,8 @@ STORE = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_ti
 CONNECT_SECONDS = 5
 # A tool's Lambda answers within the tool's own timeout, or this much later its answer counts as lost.
 READ_MARGIN_SECONDS = 5
+# What a sweep keeps of its time when it goes on to another conversation.
+SWEEP_MARGIN_MS = 15_000
 
 
 def now() -> int:
@@ -93,6 +100,20 @@ def sessions() -> DynamoSessions:
 
 
 @cache
+def memories() -> DynamoMemories:
+    from .adapters.memories import DynamoMemories
+
+    return DynamoMemories(sessions_table(), records(), contents())
+
+
+@cache
+def conversations() -> DynamoConversations:
+    from .adapters.conversations import DynamoConversations
+
+    return DynamoConversations(sessions_table(), records(), contents())
+
+
+@cache
 def lists() -> Lists:
     from .adapters.lists import Lists
 
@@ -133,15 +154,28 @@ def catalog() -> Catalog:
 
 
 @cache
+def models() -> ModelChooser:
+    from .adapters.models import Bedrock, ModelChooser, ModelSettings
+
+    settings = ModelSettings(setting("MODEL_SOURCE"), setting("MODEL_URL"), setting("MODEL_NAME"))
+    return ModelChooser(settings, catalog(), model_key, Bedrock(model_client, bedrock_http))
+
+
+@cache
+def summaries() -> SummaryCollaborators:
+    """For CompactHistory and SummarizeMemory."""
+    from .summarizing import SummaryCollaborators
+
+    return SummaryCollaborators(sessions(), memories(), agents(), models(), now, new_id)
+
+
+@cache
 def turn() -> Collaborators:
     """For InvokeModel."""
     from .adapters.argument_check import check_arguments
-    from .adapters.models import Bedrock, ModelChooser, ModelSettings
     from .turn import Collaborators
 
-    settings = ModelSettings(setting("MODEL_SOURCE"), setting("MODEL_URL"), setting("MODEL_NAME"))
-    models = ModelChooser(settings, catalog(), model_key, Bedrock(model_client, bedrock_http))
-    return Collaborators(sessions(), agents(), models, check_arguments, now, new_id)
+    return Collaborators(sessions(), memories(), agents(), models(), check_arguments, now, new_id)
 
 
 def model_region() -> str:
@@ -208,6 +242,14 @@ def endings() -> EndCollaborators:
 
     bus = EventBus(client("events"), setting("EVENT_BUS"))
     return EndCollaborators(sessions(), agents(), executions(), bus, now)
+
+
+@cache
+def erasing() -> ErasingCollaborators:
+    """For the sweeper, and whoever asks for something to be erased."""
+    from .erasing import ErasingCollaborators
+
+    return ErasingCollaborators(sessions(), memories(), conversations(), now)
 
 
 @cache

@@ -25,14 +25,23 @@ WITHOUT_RESOURCES = {
 LISTED_MODELS = ("openai.*", "anthropic.claude-*", "amazon.nova-*")
 MODELS = frozenset(f"arn:*:bedrock:*::foundation-model/{model}" for model in LISTED_MODELS)
 PROFILES = frozenset(f"arn:*:bedrock:*:*:inference-profile/*.{model}" for model in LISTED_MODELS)
+OF_MODELS: dict[str, frozenset[str]] = {
+    # Conditions say which Region and account (`models_are_listed`).
+    "Models": MODELS,
+    "Profiles": PROFILES,
+    "ModelsBehindProfiles": MODELS,
+    # Their ids say nothing, and the models behind them are judged as well.
+    "OwnProfiles": frozenset({f"{ARN}:bedrock:{HERE}:application-inference-profile/*"}),
+}
+# Part of one bucket: conversations and memories are erased, agents' snapshots never.
+LISTED = frozenset(("conversations/*", "memories/*"))
+ERASED = frozenset(f"{ARN}:s3:::freehold-ContentBucket/{prefix}" for prefix in LISTED)
 # Every pattern that matches more than what lies in one resource of the stack, by statement.
 WIDE: dict[str, frozenset[str]] = {
-    # Conditions say which Region and account (`models_are_listed`).
-    "InvokeModelRole.Models": MODELS,
-    "InvokeModelRole.Profiles": PROFILES,
-    "InvokeModelRole.ModelsBehindProfiles": MODELS,
-    # Their ids say nothing, and the models behind them are judged as well.
-    "InvokeModelRole.OwnProfiles": frozenset({f"{ARN}:bedrock:{HERE}:application-inference-profile/*"}),
+    **{f"InvokeModelRole.{sid}": wide for sid, wide in OF_MODELS.items()},
+    **{f"SummarizeMemoryRole.{sid}": wide for sid, wide in OF_MODELS.items()},
+    "ApiRole.ErasureOfContent": ERASED,
+    "SweepRole.ErasureOfContent": ERASED,
     # A tag has to say so (`tools_are_tagged_or_listed`).
     "RunToolRole.TaggedTools": frozenset({f"{ARN}:lambda:{HERE}:function:*"}),
     # Executions of the one state machine that can be described.
@@ -99,6 +108,15 @@ def tools_are_tagged_or_listed(template: Template) -> Iterator[str]:
         arn = f"{ARN}:lambda:{HERE}:function:freehold-{name}"
         if not {arn, f"{arn}:*"} <= denied:
             yield f"{name} could be a tool"
+
+
+def what_is_erased_is_no_agent(template: Template) -> Iterator[str]:
+    """Objects are listed and deleted below these two folders alone."""
+    for each in statements(template):
+        if each.allows and "s3:DeleteObject" in each.actions and not set(each.resources) <= ERASED:
+            yield f"{each.name} may delete more than conversations and memories"
+        if "s3:ListBucket" in each.actions and not set(each.conditions.get("s3:prefix", "*")) <= LISTED:
+            yield f"{each.name} lists more than conversations and memories"
 
 
 def models_are_listed(template: Template) -> Iterator[str]:
@@ -170,6 +188,7 @@ RULES: tuple[Rule, ...] = (
     resources_are_named,
     roles_are_the_functions_own,
     tools_are_tagged_or_listed,
+    what_is_erased_is_no_agent,
     models_are_listed,
     the_key_is_not_open,
     the_key_is_used_through_its_stores,

@@ -80,8 +80,11 @@ def data_ends(template: Template) -> Iterator[str]:
             yield f"{name} keeps its items for ever"
     for name, bucket in resources(template, "AWS::S3::Bucket").items():
         rules = bucket.get("LifecycleConfiguration", {}).get("Rules", [])
-        if not any(rule.get("Prefix") == "conversations/" and rule.get("ExpirationInDays") for rule in rules):
+        ends = {rule.get("Prefix"): rule.get("ExpirationInDays") or 0 for rule in rules}
+        if not ends.get("conversations/"):
             yield f"{name} keeps conversations for ever"
+        if not ends.get("memories/"):
+            yield f"{name} keeps memories for ever"
 
 
 def buckets_are_private(template: Template) -> Iterator[str]:

@@ -19,6 +19,7 @@ Json = dict[str, Any]
 KEY = "fh_fake"
 RUN_ID = "01JZFAKE-1"
 SESSION_ID = "s-1"
+NOTHING = {"sessions": 0, "runs": 0, "items": 0, "objects": 0, "summaries": 0}
 
 
 def at(milliseconds: int) -> str:
@@ -67,6 +68,38 @@ def discarded() -> Json:
     return {"kind": "discarded", **_of(45), "lap": 1, "model": "a-model", **figures}
 
 
+def compaction(turn: int = 1, lap: int = 0, begins: Json | None = None, **more: Any) -> Json:
+    figures = {"inputTokens": 900, "outputTokens": 40, "cachedTokens": 0, "costUsd": 0.001, "durationMs": 70}
+    told = {"lap": lap, "model": "a-model", "text": "They asked for an order.", "attempt": 0}
+    place = {"begins": begins or {"turn": 8, "laps": 0}}
+    return {"kind": "compaction", **_of(60), "turn": turn, **told, **place, **figures, **more}
+
+
+def session(session_id: str = SESSION_ID, **more: Any) -> Json:
+    shape = {
+        "sessionId": session_id,
+        "agent": "support",
+        "agentVersion": "3",
+        "alias": "live",
+        "memoryId": "customer-7",
+        "createdAt": at(0),
+        "expiresAt": at(50_000),
+        "turns": 2,
+        "sessionAttributes": {"tier": "gold"},
+    }
+    return shape | more
+
+
+def remembered(session_id: str = SESSION_ID, **more: Any) -> Json:
+    notes = {"topics": ["order 1042"], "openPoints": ["the refund"], "preferences": ["short answers"]}
+    times = {"startedAt": at(0), "updatedAt": at(300), "expiresAt": at(50_000)}
+    return {"sessionId": session_id, "agentVersion": "3", **times, "turns": 2, **notes, **more}
+
+
+def erasure(*, busy: tuple[str, ...] = (), complete: bool = True, **erased: int) -> Json:
+    return {"erased": NOTHING | erased, "busy": list(busy), "complete": complete}
+
+
 def run(status: str = "COMPLETED", **more: Any) -> Json:
     shape: Json = {
         "runId": RUN_ID,
@@ -113,6 +146,20 @@ class FakeApi:
     refusal: tuple[int, Json] | None = None
     page: int = 100
     agents: dict[str, Json] = field(default_factory=dict[str, Json])
+    sessions: list[Json] = field(
+        default_factory=lambda: [
+            session(),
+            session("s-2", activeRunId="01JZFAKE-2"),
+            session("s-3", endedAt=at(9)),
+        ]
+    )
+    memory: list[Json] = field(
+        default_factory=lambda: [
+            remembered(),
+            remembered("s-2", turns=0, topics=[], openPoints=[], preferences=[]),
+        ]
+    )
+    erasures: list[Json] = field(default_factory=lambda: [erasure(sessions=1, runs=2, items=9, summaries=1)])
     runs: list[Json] = field(default_factory=lambda: [run(), run("RUNNING", runId="01JZFAKE-2")])
     seen: list[tuple[str, str, Json]] = field(default_factory=list[tuple[str, str, Json]])
     step: int = 0
@@ -130,7 +177,7 @@ class FakeApi:
     ) -> tuple[int, Json | None]:
         address = urlsplit(url)
         path = [unquote(part) for part in address.path.strip("/").split("/")][1:]
-        self.seen.append((method, "/".join(path), body))
+        self.seen.append((method, "/".join(path), body | dict(parse_qsl(address.query))))
         if self.refusal:
             return self.refusal
         if headers.get("authorization") != f"Bearer {KEY}":
@@ -167,6 +214,18 @@ class FakeApi:
                 return 202, run("RUNNING")
             case "GET", ["sessions", _, "items"]:
                 return 200, self._items(int(query.get("nextToken", "0")))
+            case "GET", ["sessions"]:
+                return 200, {"sessions": self.sessions}
+            case "GET", ["sessions", session_id] if session_id == SESSION_ID:
+                return 200, self.sessions[0]
+            case "POST", ["sessions", session_id, "end"] if session_id == SESSION_ID:
+                return 200, session(endedAt=at(99), summaryStarted=True)
+            case "GET", ["agents", "support", "memories"]:
+                return 200, {"memories": [{"memoryId": "customer-7", **each} for each in self.memory]}
+            case "GET", ["agents", "support", "memories", "customer-7"]:
+                return 200, {"memoryId": "customer-7", "agent": "support", "sessions": self.memory}
+            case ("DELETE", ["sessions", _] | ["agents", _, "memories", _]) | ("POST", ["erasures"]):
+                return 200, self.erasures.pop(0)
             case _, ["keys", *rest]:
                 return _keys(method, rest, body)
             case _:

@@ -130,6 +130,14 @@ def test_validate_in_full_shows_the_tools_as_the_model_sees_them(terminal: Termi
         assert told in printed
 
 
+def test_validate_lists_built_in_tools_by_their_names(terminal: Terminal):
+    file = written(terminal, agent(builtInTools=["read_more"]))
+
+    tools = json.loads(terminal.run("validate", file, "--json").stdout)["tools"]
+
+    assert (tools[-1]["name"], tools[-1]["calls"]) == ("read_more", "read_more")
+
+
 def test_validate_as_json_holds_each_tools_schema_and_its_tokens(terminal: Terminal):
     printed = json.loads(terminal.run("validate", written(terminal, agent()), "--json").stdout)
 

@@ -7,11 +7,13 @@ import sys
 
 import pytest
 
-from freehold_cli.main import KEYS, PANELS
+from freehold_cli.main import GROUPS, PANELS
 
 from .conftest import Terminal
 
-COMMANDS = [[name] for panel in PANELS.values() for name in panel] + [["keys", name] for name in KEYS]
+COMMANDS = [[name] for panel in PANELS.values() for name in panel] + [
+    [group, name] for group, (_, _, commands) in GROUPS.items() for name in commands
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -26,7 +28,7 @@ def test_every_command_has_an_example_in_its_help_and_json(terminal: Terminal, c
 def test_help_names_every_command(terminal: Terminal):
     printed = terminal.run("--help").stdout
 
-    assert all(name in printed for panel in PANELS.values() for name in panel)
+    assert all(name in printed for name in [*GROUPS, *(name for panel in PANELS.values() for name in panel)])
 
 
 def test_a_fault_of_ours_is_named_without_a_traceback():

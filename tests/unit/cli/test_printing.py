@@ -13,11 +13,11 @@ from rich.console import Console
 from freehold_cli import figures
 from freehold_cli.printable import as_json, one_line, printable, well_formed
 from freehold_cli.screen import Screen
-from freehold_cli.timeline import GUTTER, Timeline
+from freehold_cli.timeline import GUTTER, Timeline, in_order
 from freehold_client import Usage
 from freehold_client.items import read_item
 
-from .fake_api import asks, call, lap, user
+from .fake_api import asks, call, compaction, lap, user
 
 HARMFUL = [*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0), 0x200E, 0x202E, 0x2028, 0x2066, 0xD800]
 
@@ -76,8 +76,47 @@ def test_time_in_words(milliseconds: int | None, told: str):
     assert figures.duration(milliseconds) == told
 
 
-def test_tokens_in_words():
-    assert figures.tokens(Usage(1652, 60, 100)) == "1,652 tokens in (100 cached), 60 out"
+@pytest.mark.parametrize(
+    ("cached", "told"),
+    [
+        (0, "1,000 tokens in, 60 out"),
+        (9, "1,000 tokens in (<1% cached), 60 out"),
+        (815, "1,000 tokens in (81% cached), 60 out"),
+        (999, "1,000 tokens in (99% cached), 60 out"),
+        (1000, "1,000 tokens in (100% cached), 60 out"),
+    ],
+)
+def test_tokens_in_words(cached: int, told: str):
+    assert figures.tokens(Usage(1000, 60, cached)) == told
+
+
+def test_cached_tokens_of_a_provider_that_counts_otherwise_are_no_error():
+    assert figures.tokens(Usage(0, 60, 5)) == "0 tokens in (100% cached), 60 out"
+
+
+@pytest.mark.parametrize(
+    ("turn", "laps", "told"),
+    [
+        (8, 0, "compacted turns 1–7 ·"),
+        (2, 0, "compacted turn 1 ·"),
+        (1, 4, "compacted laps 1–4 of turn 1 ·"),
+        (3, 1, "compacted turns 1–2 and lap 1 of turn 3 ·"),
+    ],
+)
+def test_a_compaction_says_what_it_stands_for(turn: int, laps: int, told: str):
+    step = Timeline().step(read_item(compaction(begins={"turn": turn, "laps": laps})))
+
+    assert told in step.plain
+    assert "memory" in step.plain
+    assert "They asked for an order." in step.plain
+
+
+def test_a_compaction_is_shown_where_it_was_made_though_it_is_told_last():
+    told = [user(), lap(1), call(), lap(2), compaction(lap=1)]
+
+    shown = [type(item).__name__ for item in in_order(map(read_item, told))]
+
+    assert shown == ["UserItem", "LapItem", "CallItem", "CompactionItem", "LapItem"]
 
 
 @pytest.mark.parametrize("broken", [None, "", "yesterday", "2026-11-23", "2026-11-23T12:00:00"])

@@ -21,7 +21,7 @@ def test_ask_prints_each_step_and_what_it_took(terminal: Terminal):
         '→ getOrder {"orderId": "1042"}',
         "getOrder ✓  36 ms",
         '{"status": "shipped"}',
-        "COMPLETED  312 ms · 2 laps · 1 tool call · 1,652 tokens in (100 cached), 60 out · $0.0042",
+        "COMPLETED  312 ms · 2 laps · 1 tool call · 1,652 tokens in (6% cached), 60 out · $0.0042",
         "session s-1",
     ):
         assert told in result.stdout

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from freehold_client import CallItem, DiscardedItem, LapItem, LateItem, OtherItem, Run, UserItem
+from freehold_client import (
+    CallItem,
+    CompactionItem,
+    DiscardedItem,
+    Erased,
+    Erasure,
+    LapItem,
+    LateItem,
+    Memory,
+    OtherItem,
+    Run,
+    Session,
+    UserItem,
+)
 from freehold_client.items import read_item
 
 WHERE = {"runId": "c-1", "turn": 1, "at": "2026-11-23T12:00:00.000Z"}
@@ -38,6 +51,7 @@ def test_each_kind_of_item_is_read_as_itself():
         "call": CallItem,
         "discarded": DiscardedItem,
         "late": LateItem,
+        "compaction": CompactionItem,
         "somethingNew": OtherItem,
     }
 
@@ -68,3 +82,31 @@ def test_a_field_of_another_type_does_not_break_the_client(broken: object):
 
     assert run.usage.input_tokens == 0
     assert run.error is None
+
+
+def test_a_compaction_says_where_what_it_does_not_stand_for_begins():
+    wire = {"kind": "compaction", **WHERE, "lap": 2, "text": "Notes.", "begins": {"turn": 7, "laps": 3}}
+
+    item = read_item(wire | {"cacheWrittenTokens": 5})
+
+    assert isinstance(item, CompactionItem)
+    assert (item.lap, item.begins.turn, item.begins.laps, item.text) == (2, 7, 3, "Notes.")
+    assert item.usage.cache_written_tokens == 5
+
+
+@pytest.mark.parametrize("broken", [None, [], "text", 7])
+def test_sessions_memories_and_reports_survive_fields_of_another_type(broken: object):
+    session = Session.read({"sessionId": "s", "sessionAttributes": broken, "turns": broken, "memoryId": None})
+    memory = Memory.read({"memoryId": "m", "sessions": broken})
+    report = Erasure.read({"erased": broken, "busy": broken})
+
+    assert (session.session_id, session.session_attributes, session.memory_id) == ("s", {}, None)
+    assert memory.sessions == ()
+    assert report.erased == Erased()
+
+
+def test_a_remembered_session_knows_its_memory_wherever_it_was_read():
+    memory = Memory.read({"memoryId": "m", "sessions": [{"sessionId": "s", "topics": ["t"]}]})
+
+    (remembered,) = memory.sessions
+    assert (remembered.memory_id, remembered.session_id, remembered.topics) == ("m", "s", ("t",))

@@ -272,3 +272,13 @@ def test_an_alias_leads_to_the_versions_that_it_was_given():
 
     assert stack.client().agents.point("a", "live", ["3"]).versions == ("3",)
     assert json.loads(stack.requests[0].content) == {"routes": [{"version": "3"}]}
+
+
+def test_an_alias_may_lead_to_several_versions_by_weight():
+    routes = [{"version": "3", "weight": 90}, {"version": "4", "weight": 10}]
+    stack = Stack(ok({"alias": "live", "routes": routes}))
+
+    alias = stack.client().agents.point("a", "live", {"3": 90, "4": 10})
+
+    assert json.loads(stack.requests[0].content) == {"routes": routes}
+    assert [(route.version, route.weight) for route in alias.routes] == [("3", 90), ("4", 10)]

@@ -157,3 +157,14 @@ def test_waiting_ends_with_the_ended_run():
 
     assert watched.client().runs.wait("c-1").status == "COMPLETED"
     assert len(watched.pauses) == 2
+
+
+def test_a_compaction_is_told_once_though_it_always_comes_last():
+    compaction = {"kind": "compaction", "runId": "c-1", "turn": 1, "at": "t", "lap": 1}
+    watched = Watched(
+        [user(), lap(1)], [user(), lap(1), compaction], [user(), lap(1), lap(2), compaction], page=2
+    )
+
+    told = [type(news).__name__ for news in watched.follow()]
+
+    assert told == ["UserItem", "LapItem", "CompactionItem", "LapItem", "Run"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from freehold.errors import Problem
-from freehold.values.agent import Inference, Limits, ModelChoice
+from freehold.values.agent import Context, Inference, Limits, Memory, ModelChoice
 
 from .conftest import LAMBDA, Workbench
 
@@ -33,9 +33,8 @@ def test_the_contracts_customer_support_agent_compiles_as_it_stands(bench: Workb
 
     assert [tool.name for tool in compiled.agent.tools] == ["findBook", "lend", "renew", "head_desk"]
     assert {tool.lambda_arn for tool in compiled.agent.tools} == {LAMBDA}
-    assert compiled.warnings == (
-        "memoryConfiguration has no effect yet: this version remembers within a session only",
-    )
+    assert compiled.agent.memory == Memory(storage_days=30, max_recent_sessions=20)
+    assert compiled.warnings == ()
 
 
 def test_a_schema_read_from_s3_stands_in_the_source_as_payload(bench: Workbench):
@@ -61,6 +60,7 @@ def test_the_smallest_agent_gets_the_documented_defaults(bench: Workbench):
     assert (agent.name, agent.instruction, agent.tools) == ("helper", "Help.", ())
     assert agent.model == ModelChoice("openai.gpt-5.5-v1")
     assert (agent.limits, agent.inference) == (Limits(), Inference())
+    assert (agent.memory, agent.context) == (None, Context(window_tokens=None, compact_at=0.6))
     assert (agent.mode, agent.idle_session_ttl_seconds) == ("durable", 86_400)
 
 
@@ -80,6 +80,12 @@ def test_every_setting_arrives_in_the_agent(bench: Workbench):
             "stopSequences": ["END"],
             "reasoningEffort": "low",
         },
+        memoryConfiguration={
+            "enabledMemoryTypes": ["SESSION_SUMMARY"],
+            "storageDays": 7,
+            "sessionSummaryConfiguration": {"maxRecentSessions": 3},
+        },
+        contextConfiguration={"windowTokens": 32_000, "compactAt": 0.25},
     )
 
     agent = bench.compile(document).agent
@@ -88,6 +94,7 @@ def test_every_setting_arrives_in_the_agent(bench: Workbench):
     assert agent.inference == Inference(0.0, 0.5, 100, ("END",), "low")
     assert (agent.description, agent.tags, agent.mode) == ("Helps", {"team": "blue"}, "fast")
     assert agent.idle_session_ttl_seconds == 600
+    assert (agent.memory, agent.context) == (Memory(7, 3), Context(32_000, 0.25))
 
 
 def test_fields_of_classic_without_use_are_accepted_and_named(bench: Workbench):
@@ -110,7 +117,6 @@ def test_fields_of_classic_without_use_are_accepted_and_named(bench: Workbench):
         ("approvals", {"expireAfterSeconds": 60}),
         ("onUnknownOutcome", "ask"),
         ("escalation", {"enabled": True}),
-        ("builtInTools", ["current_time"]),
         ("triggers", [{"schedule": "rate(1 day)", "input": "Report"}]),
         ("agentCollaborators", [{"agent": "other"}]),
         ("agentCollaboration", "SUPERVISOR"),

@@ -27,6 +27,8 @@ FULL: dict[str, Any] = {
         "storageDays": 30,
         "sessionSummaryConfiguration": {"maxRecentSessions": 20},
     },
+    "contextConfiguration": {"windowTokens": 64_000, "compactAt": 0.6},
+    "builtInTools": ["read_more", "current_time"],
     "idleSessionTTLInSeconds": 600,
     "limits": {
         "maxLaps": 25,
@@ -111,7 +113,7 @@ KNOWN_NAMES = [(path, steps) for path, steps in FIELDS if not path.endswith("par
 def test_the_configuration_that_is_broken_below_holds(bench: Workbench):
     compiled = bench.compile(FULL)
 
-    assert len(compiled.agent.tools) == 6
+    assert len(compiled.agent.tools) == 8
     assert len(PLACES) > 60
 
 
@@ -165,6 +167,13 @@ def test_a_misspelt_field_is_reported_once_with_the_name_that_was_meant(
         ("inferenceConfiguration.stopSequences", list("abcde"), "at most 4"),
         ("memoryConfiguration.storageDays", 366, "at most 365"),
         ("memoryConfiguration.enabledMemoryTypes", [], "at least 1"),
+        ("memoryConfiguration.sessionSummaryConfiguration.maxRecentSessions", 0, "at least 1"),
+        ("memoryConfiguration.sessionSummaryConfiguration.maxRecentSessions", 101, "at most 100"),
+        ("contextConfiguration.windowTokens", 1_999, "at least 2,000"),
+        ("contextConfiguration.compactAt", 0.09, "at least 0.1"),
+        ("contextConfiguration.compactAt", 0.91, "at most 0.9"),
+        ("builtInTools[1]", "read_mor", "did you mean `read_more`?"),
+        ("builtInTools[1]", "read_more", "as in builtInTools[0]"),
         ("idleSessionTTLInSeconds", 59, "at least 60"),
         ("limits.maxLaps", 25.5, "a whole number"),
         ("limits.maxLaps", True, "a whole number"),

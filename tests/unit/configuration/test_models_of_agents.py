@@ -135,6 +135,32 @@ SERVED = {
 }
 
 
+@pytest.mark.parametrize(
+    ("tokens", "models", "refused"),
+    [
+        (3_000, ["small"], None),
+        (3_001, ["small"], ("3,000", "small")),
+        (3_002, ["large", "unchecked", "small"], ("3,000", "small")),
+        (3_004, ["large", "unchecked", {"model": "mine", "api": "openai_compatible"}], None),
+    ],
+)
+def test_a_window_that_is_larger_than_that_of_one_of_the_models_is_refused(
+    bench: Workbench, tokens: int, models: list[Any], refused: tuple[str, str] | None
+):
+    document = AgentDocument.model_validate(
+        bench.document(
+            foundationModel=models[0],
+            fallbackModels=models[1:],
+            contextConfiguration={"windowTokens": tokens},
+        )
+    )
+
+    found = list(model_problems(document, SERVED.get))
+
+    assert [problem.path for problem in found] == ["contextConfiguration.windowTokens"] * bool(refused)
+    assert all(f'at most {refused[0]}, the window of "{refused[1]}"' in p.message for p in found if refused)
+
+
 def warnings(bench: Workbench, region: str | None, **changed: Any) -> tuple[str, ...]:
     return compile_agent(
         bench.document(**changed), name=None, schemas=bench.bucket, known_model=SERVED.get, region=region
@@ -204,3 +230,23 @@ def test_of_a_model_that_is_not_in_the_catalog_nothing_is_known_that_could_refus
     model = {"model": "somebody.new", "api": "converse"}
 
     assert problems(bench, foundationModel=model, inferenceConfiguration=given) == []
+
+
+@pytest.mark.parametrize(("tokens", "warned"), [(666, False), (667, True), (1_100, True)])
+def test_a_chosen_window_is_warned_of_once_and_in_place_of_the_models(
+    bench: Workbench, tokens: int, warned: bool
+):
+    found = warnings(
+        bench,
+        None,
+        instruction="x" * 4 * tokens,
+        foundationModel="large",
+        fallbackModels=["small", "unchecked"],
+        contextConfiguration={"windowTokens": 2_000},
+    )
+
+    told = (
+        f"contextConfiguration.windowTokens: tools and instruction take about {tokens:,} tokens in every model call,"
+        " more than a third of it (2,000)"
+    )
+    assert found == ((told,) if warned else ())

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from freehold.built_in_tools import PIECE, TOOLS
 from freehold.configuration import document
 from freehold.configuration.document import MODEL_APIS, field_names
 from freehold.configuration.unsupported import UNUSED_IN_AGENT
@@ -44,3 +45,14 @@ def test_every_field_is_on_the_page(field: str):
 @pytest.mark.parametrize("name", [*MODEL_APIS, *UNUSED_IN_AGENT[:6]])
 def test_every_model_api_and_unused_setting_is_on_the_page(name: str):
     assert f"`{name}`" in PAGE
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_every_built_in_tool_is_on_the_page_with_its_arguments(name: str):
+    (row,) = re.findall(rf"^\| `{name}` \| .*", PAGE, re.MULTILINE)
+
+    assert all(f"`{argument}`" in row for argument in TOOLS[name].input_schema["properties"])
+
+
+def test_the_page_knows_how_much_is_read_at_once():
+    assert f"up to {PIECE:,} characters" in PAGE

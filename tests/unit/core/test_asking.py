@@ -9,7 +9,8 @@ from decimal import Decimal
 import pytest
 
 from freehold.adapters.scripted import ScriptedModel, reply
-from freehold.asking import Conversation, ask
+from freehold.asking import ask
+from freehold.conversation import Conversation
 from freehold.errors import (
     ContextTooLong,
     FreeholdError,
@@ -19,9 +20,10 @@ from freehold.errors import (
 )
 from freehold.ports import Model
 from freehold.values.agent import Agent, Limits, ModelChoice
+from freehold.values.history import History
 from freehold.values.model import Image, ModelEntry, ModelReply, Price, UserMessage
-from freehold.values.run import Fallback, History, Lap, Principal, Run, Usage
-from freehold.window import budget
+from freehold.values.run import Fallback, Lap, Principal, Run, Usage
+from freehold.window import count
 
 AGENT = Agent(
     "a", ModelChoice("first"), "Help.", fallback_models=(ModelChoice("second"), ModelChoice("third"))
@@ -168,24 +170,19 @@ def test_a_single_model_gets_all_the_time_up_to_its_own_bound():
 
 
 def test_a_conversation_that_is_too_long_for_the_model_is_shown_by_half_and_then_by_a_quarter():
-    entry = ModelEntry("first", "scripted", window=1_000)
+    entry = ModelEntry("first", "scripted", window=4_000)
     past = [
-        History(replace(RUN, turn=turn, status="COMPLETED", input="x" * 150), (lap("y" * 150),))
-        for turn in range(1, 5)
+        History(replace(RUN, turn=turn, status="COMPLETED", input="x" * 400), (lap("y" * 400),))
+        for turn in range(1, 20)
     ]
     script = [ContextTooLong("1"), ContextTooLong("2"), reply("short")]
     catalog = Catalog({"first": ScriptedModel(script)}, {"first": entry})
 
-    answer = ask(conversation(past=past, run=replace(RUN, turn=5)), catalog, now=lambda: 0, until=100_000)
+    answer = ask(conversation(past=past, run=replace(RUN, turn=20)), catalog, now=lambda: 0, until=100_000)
 
-    sizes = [
-        sum(len(message.text) for message in request.messages if hasattr(message, "text"))
-        for request in catalog.scripts["first"].requests
-    ]
+    sizes = [count(request.messages) for request in catalog.scripts["first"].requests]
     assert answer.reply.text == "short"
-    assert [size <= budget(1_000) * share for size, share in zip(sizes, (1, 0.5, 0.25), strict=True)] == [
-        True
-    ] * 3
+    assert [size <= 4_000 * share for size, share in zip(sizes, (1, 0.5, 0.25), strict=True)] == [True] * 3
     assert sizes[0] > sizes[1] > sizes[2]
 
 

@@ -22,8 +22,9 @@ from freehold.adapters.table import from_wire, to_wire
 from freehold.decide import decide
 from freehold.turn import judged
 from freehold.values.agent import Agent, Argument, ModelChoice, Tool
+from freehold.values.history import History
 from freehold.values.model import ModelEntry, ModelRequest, ToolUse, Usage
-from freehold.values.run import History, Lap, Principal, Result, Run
+from freehold.values.run import Lap, Principal, Result, Run
 from model_server import what_is_wrong
 from responses_rules import responses_problems
 
@@ -155,7 +156,7 @@ def wrong_with_requests(history: History) -> list[str]:
         ModelEntry("m", "responses"),
         ModelEntry("m", "openai_compatible"),
     ):
-        told = context.messages((), history, entry)
+        (told,) = context.turns((), history, entry)
         request = ModelRequest("m", "Help.", told, context.tool_specs(AGENT))
         match entry.api:
             case "converse":

@@ -7,9 +7,13 @@ import json
 from hypothesis import strategies as st
 
 from freehold.adapters.responses_reasoning import kept
-from freehold.values.agent import Inference
-from freehold.values.model import Image, ModelEntry, ToolSpec, Usage
-from freehold.values.run import Call, CallOutcome, History, Lap, Principal, Result, Run, Status
+from freehold.conversation import Conversation
+from freehold.values.agent import Agent, Context, Inference, ModelChoice, Tool
+from freehold.values.conversation import Compaction, Place
+from freehold.values.history import History
+from freehold.values.memory import Notes, Summary
+from freehold.values.model import Image, ModelEntry, ModelRequest, ToolSpec, Usage
+from freehold.values.run import Call, CallOutcome, Lap, Principal, Result, Run, Status
 
 from .bedrock_server import call, message, reasoning
 
@@ -90,6 +94,53 @@ def turns(draw: st.DrawFn, turn: int, *, ended: bool) -> History:
 def conversations(draw: st.DrawFn) -> tuple[list[History], History]:
     past = [draw(turns(n, ended=True)) for n in range(1, draw(st.integers(0, 3)) + 1)]
     return past, draw(turns(len(past) + 1, ended=False))
+
+
+NOTED = st.lists(TEXTS | st.sampled_from(['"}]}', "</notes>"]), max_size=2).map(tuple)
+SUMMARIES = st.lists(
+    st.builds(
+        Summary, st.just("t"), st.just("a"), st.just("m"), TEXTS, st.just("C0"), st.just("1"), st.just(0), st.just(0),
+        st.just(1), notes=st.builds(Notes, NOTED, NOTED, NOTED),
+    ),
+    max_size=3,
+)  # fmt: skip
+
+
+@st.composite
+def compactions(draw: st.DrawFn, current: History) -> Compaction | None:
+    """None, or one that stands for whole turns, or for laps of the present one as well."""
+    turn = draw(st.integers(1, current.run.turn))
+    laps = draw(st.integers(0, len(current.laps))) if turn == current.run.turn else 0
+    made = Compaction(current.run.turn, laps, "id", 0, Place(turn, laps), draw(TEXTS), "m", Usage(), 0)
+    return draw(st.none() | st.just(made))
+
+
+def sent(
+    past: list[History],
+    current: History,
+    entry: ModelEntry,
+    *,
+    tools: list[ToolSpec],
+    inference: Inference,
+    instruction: str,
+    compaction: Compaction | None,
+    summaries: list[Summary],
+    share: float = 1.0,
+    context: Context | None = None,
+) -> ModelRequest:
+    """What the loop would ask, of what it reads where there is a compaction."""
+    offered = tuple(
+        Tool(tool.name, tool.description, tool.input_schema, "group", (), "arn", idempotent=True)
+        for tool in tools
+    )
+    model = ModelChoice(entry.id, entry.api)
+    agent = Agent("a", model, instruction, offered, inference=inference, context=context or Context())
+    begins = compaction.begins if compaction else Place()
+    kept = [turn for turn in past if turn.run.turn >= begins.turn]
+    if begins.turn == current.run.turn:
+        current = History(current.run, current.laps[begins.laps :], current.results)
+    told = Conversation(agent, kept, current, lambda image: image, compaction, summaries)
+    return told.request(entry, share=share, seconds=60)
 
 
 def prefixes(past: list[History], current: History) -> list[tuple[list[History], History]]:

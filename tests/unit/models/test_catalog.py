@@ -25,7 +25,10 @@ models:
     images: false
     sampling: none
     effort: nova
-    price: {input: "2", cached: "0.2", output: "10", source: https://example.com/prices, date: "2026-10-05"}
+    cache: messages
+    price:
+      {input: "2", cached: "0.2", cacheWrite: "2.5", output: "10", date: "2026-10-05",
+       source: https://example.com/prices}
   - id: vendor.two
     api: responses
     host: bedrock-mantle
@@ -129,6 +132,20 @@ def test_what_is_cached_costs_at_most_what_is_fresh_and_output_at_least_that():
     assert [entry.id for entry, price in priced() if not price.cached <= price.input <= price.output] == []
 
 
+def test_to_put_into_the_cache_costs_a_quarter_more_or_what_all_input_does():
+    told = [(entry.id, price.cache_write, price.input) for entry, price in priced()]
+
+    assert [one for one, write, fresh in told if write not in (None, fresh * Decimal("1.25"))] == []
+    assert [one for one, write, _ in told if write is None and "claude" in one] == []
+
+
+@pytest.mark.parametrize("entry", BEDROCK, ids=lambda entry: entry.id)
+def test_marks_for_the_cache_go_to_models_that_take_them_where_they_do(entry: ModelEntry):
+    takes = {"anthropic": "tools", "amazon": "messages", "openai": None}
+
+    assert entry.cache == takes[model(entry).split(".")[0]]
+
+
 def test_an_answer_from_anywhere_is_never_dearer_than_one_from_a_geography():
     anywhere = {model(entry): price for entry, price in priced() if entry.inference == "global"}
     compared = [
@@ -147,7 +164,7 @@ def test_an_answer_from_anywhere_is_never_dearer_than_one_from_a_geography():
 def test_the_profiles_of_a_model_differ_in_reach_and_price_alone():
     facts: dict[str, set[tuple[Any, ...]]] = {}
     for entry in BEDROCK:
-        same = (entry.api, entry.window, entry.images, entry.sampling, entry.effort)
+        same = (entry.api, entry.window, entry.images, entry.sampling, entry.effort, entry.cache)
         facts.setdefault(model(entry), set()).add(same)
 
     assert {name for name, found in facts.items() if len(found) > 1} == set()
@@ -191,12 +208,14 @@ def test_the_catalog_is_read_once():
 def test_everything_that_a_row_says_is_in_its_entry():
     one, two, three = Catalog(GOOD).all()
 
-    price = Price(Decimal(2), Decimal(10), Decimal("0.2"), "https://example.com/prices", "2026-10-05")
+    read = ("https://example.com/prices", "2026-10-05")
+    price = Price(Decimal(2), Decimal(10), Decimal("0.2"), *read, cache_write=Decimal("2.5"))
     assert one == ModelEntry(
         *("vendor.one", "converse", 1000, price, ("one",), "bedrock-runtime", ("us-east-1",), "region"),
         images=False,
         sampling="none",
         effort="nova",
+        cache="messages",
         listed=True,
     )
     assert two == ModelEntry(
@@ -212,6 +231,19 @@ def test_cached_tokens_without_a_price_of_their_own_count_as_fresh():
 
     assert price is not None
     assert price.cached == price.input == Decimal(2)
+
+
+def test_tokens_of_each_kind_are_paid_at_their_own_price():
+    price = Catalog(GOOD).all()[0].price
+    plain = Catalog(GOOD.replace('cacheWrite: "2.5", ', "")).all()[0].price
+    usage = Usage(
+        input_tokens=1_000_000, output_tokens=0, cached_tokens=300_000, cache_written_tokens=200_000
+    )
+
+    assert price is not None
+    assert plain is not None
+    assert price.cost(usage) == Decimal("0.5") * 2 + Decimal("0.3") * Decimal("0.2") + Decimal("0.5")
+    assert plain.cost(usage) == Decimal("0.7") * 2 + Decimal("0.3") * Decimal("0.2")
 
 
 @pytest.mark.parametrize(
@@ -256,9 +288,16 @@ def test_cached_tokens_without_a_price_of_their_own_count_as_fresh():
             'cached: "2.5"',
             r"models\[0\].price.cached: must be at most the input's 2, not 2.5",
         ),
+        ('cacheWrite: "2.5"', "cacheWrite: 2.5", r"models\[0\].price.cacheWrite: must be quoted"),
+        ("cache: messages", "cache: all", r"models\[0\].cache: 'all' is none of tools, messages"),
+        ("id: vendor.two", "id: vendor.two\n    cache: tools", r"models\[1\].cache: must be left out"),
         ('cached: "0.2", ', "", r"models\[0\].price.cached"),
         ('date: "2026-10-05"', "date: lately", r"models\[0\].price.date: must be a date such as 2026-01-31"),
-        ("source: https://example.com/prices, ", "", r"models\[0\].price.source: must say where"),
+        (
+            "       source: https://example.com/prices}",
+            "      }",
+            r"models\[0\].price.source: must say where",
+        ),
         ("    price: null\n", "", r"models\[1\].price: is missing; write null"),
         ("price: null", "price: free", r"models\[1\].price: must be a mapping or null"),
         ("id: vendor.two", "id: one", r"models\[1\]: the name 'one' is already taken"),

@@ -97,7 +97,7 @@ def test_tokens_that_a_cache_gave_or_took_are_part_of_the_input(bedrock: Bedrock
     counted = {"cacheReadInputTokens": 800, "cacheWriteInputTokens": 90, "totalTokens": 905}
     bedrock.answers({"text": "hi"}, usage=counted)
 
-    assert bedrock.reply().usage == Usage(900, 5, 800)
+    assert bedrock.reply().usage == Usage(900, 5, 800, 90)
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from converse_rules import converse_problems
-from freehold import context
 from freehold.adapters.converse_reasoning import kept
 from freehold.adapters.converse_request import converse_request
-from freehold.values.agent import Inference
-from freehold.values.model import Image, ModelEntry, ModelRequest, ToolSpec, Usage
-from freehold.values.run import Call, History, Lap, Principal, Result, Run, Status
+from freehold.values.agent import Context, Inference
+from freehold.values.history import History
+from freehold.values.memory import Summary
+from freehold.values.model import Image, ModelEntry, ToolSpec, Usage
+from freehold.values.run import Call, Lap, Principal, Result, Run, Status
+
+from .histories import SUMMARIES, compactions, prefixes, sent
 
 ENTRIES = (
-    ModelEntry("us.anthropic.claude-opus-4-7", "converse", effort="anthropic", sampling="none"),
-    ModelEntry("us.amazon.nova-2-lite-v1:0", "converse", effort="nova"),
+    ModelEntry(
+        "us.anthropic.claude-opus-4-7", "converse", effort="anthropic", sampling="none", cache="tools"
+    ),
+    ModelEntry("us.amazon.nova-2-lite-v1:0", "converse", effort="nova", cache="messages"),
     ModelEntry("openai.gpt-oss-120b-1:0", "converse", effort="reasoning_effort", images=False),
     ModelEntry(
         "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123def456", "converse"
@@ -29,6 +34,7 @@ SIGNED = {"reasoningText": {"text": "Two books.", "signature": "c2lnbmVk"}}
 REDACTED = {"redactedContent": b"\x00\xffsecret"}
 SCHEMA = {"type": "object", "properties": {"id": {"type": "integer"}}}
 TEXTS = st.text(max_size=12)
+RESULTS = TEXTS | st.just("x" * 3_000)
 NAMES = ("look_up", "pay", "gone")
 OBJECTS = st.dictionaries(TEXTS, st.integers() | st.floats() | TEXTS, max_size=2).map(
     json.dumps
@@ -66,7 +72,7 @@ def turns(draw: st.DrawFn, turn: int, maker: str, *, ended: bool) -> History:
     )  # fmt: skip
     outcomes = st.sampled_from(("success", "error", "unknown", "cancelled"))
     results = {
-        (lap.lap, i): Result(lap.lap, i, lap.calls[i].name, draw(outcomes), draw(TEXTS), 0)
+        (lap.lap, i): Result(lap.lap, i, lap.calls[i].name, draw(outcomes), draw(RESULTS), 0)
         for lap in laps
         for i in lap.open_calls
         if draw(st.booleans())
@@ -96,19 +102,38 @@ TOOLS = st.lists(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
-@given(conversations(), TOOLS, INFERENCES, TEXTS, st.sampled_from([1.0, 0.5, 0.00001]))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    conversation=conversations(),
+    tools=TOOLS,
+    inference=INFERENCES,
+    instruction=TEXTS,
+    summaries=SUMMARIES,
+    share=st.sampled_from([1.0, 0.5, 0.00001]),
+    window=st.sampled_from([None, 2_000]),
+    data=st.data(),
+)
 def test_any_conversation_up_to_any_lap_is_a_request_that_converse_takes(
     conversation: tuple[list[History], History, ModelEntry],
     tools: list[ToolSpec],
     inference: Inference,
     instruction: str,
+    summaries: list[Summary],
     share: float,
+    window: int | None,
+    data: st.DataObject,
 ):
     past, current, entry = conversation
-    for laps in range(len(current.laps) + 1):
-        so_far = History(current.run, current.laps[:laps], current.results, {})
-        told = context.messages(past, so_far, entry, share=share)
+    for so_far in prefixes(past, current):
+        asked = sent(
+            *(*so_far, entry),
+            tools=tools,
+            inference=inference,
+            instruction=instruction,
+            compaction=data.draw(compactions(so_far[1])),
+            summaries=summaries,
+            share=share,
+            context=Context(window),
+        )
 
-        asked = ModelRequest(entry.id, instruction, told, tuple(tools), inference)
         assert converse_problems(converse_request(asked, entry)) == []

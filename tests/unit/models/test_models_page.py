@@ -51,6 +51,7 @@ def of_models() -> Iterator[tuple[str, ...]]:
             "yes" if one.images else "no",
             one.sampling,
             "yes" if one.effort else "no",
+            {"tools": "tools, messages", "messages": "messages", None: "none"}[one.cache],
         )
 
 
@@ -62,9 +63,12 @@ def of_prices() -> Iterator[tuple[str, ...]]:
         ):
             ids = [f"`{place(entry)}…`" if place(entry) else "no prefix" for entry in group]
             paid = (
-                (f"{price.input}", f"{price.cached}", f"{price.output}", price.date)
+                (
+                    *(f"{price.input}", f"{price.cached}", f"{price.cache_write or price.input}"),
+                    *(f"{price.output}", price.date),
+                )
                 if price
-                else ("not known", "", "", "")
+                else ("not known", "", "", "", "")
             )
             reach = {"region": "the Region asked", "geography": "its geography", "global": "anywhere"}[
                 str(where)
@@ -76,8 +80,11 @@ def of_prices() -> Iterator[tuple[str, ...]]:
 @pytest.mark.parametrize(
     ("header", "rows"),
     [
-        (("model", "API", "window", "images", "temperature, topP", "reasoningEffort"), of_models()),
-        (("model", "ids", "host", "answered in", "input", "cached", "output", "read on"), of_prices()),
+        (("model", "API", "window", "images", "temperature, topP", "reasoningEffort", "marks"), of_models()),
+        (
+            ("model", "ids", "host", "answered in", "input", "cached", "written", "output", "read on"),
+            of_prices(),
+        ),
     ],
     ids=["models", "prices"],
 )

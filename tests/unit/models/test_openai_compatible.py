@@ -115,7 +115,7 @@ def test_only_openai_itself_is_sent_the_name_that_its_reasoning_models_demand():
     limited = request(inference=Inference(maximum_length=50))
 
     assert "max_completion_tokens" not in request_body(limited)
-    assert request_body(limited, completion_tokens=True)["max_completion_tokens"] == 50
+    assert request_body(limited, of_openai=True)["max_completion_tokens"] == 50
 
 
 def test_nothing_empty_is_sent_and_users_never_speak_twice_in_a_row(server: ModelServer):
@@ -282,6 +282,32 @@ def test_a_200_that_is_no_completion_says_what_was_wrong(server: ModelServer, bo
 
     with pytest.raises(ModelUnavailable, match=wrong):
         OpenAICompatible(server.url).reply(request())
+
+
+def test_only_openai_itself_is_sent_a_cache_key():
+    asked = request(conversation="acme-C1")
+
+    assert "prompt_cache_key" not in request_body(asked)
+    assert len(request_body(asked, of_openai=True)["prompt_cache_key"]) == 64
+    assert "prompt_cache_key" not in request_body(request(), of_openai=True)
+
+
+def test_tokens_that_the_cache_gave_or_took_are_part_of_the_input(server: ModelServer):
+    counted = Usage(100, 5, cached_tokens=60, cache_written_tokens=30)
+    server.script([say("hi", usage=counted)])
+
+    assert OpenAICompatible(server.url).reply(request()).usage == counted
+
+
+@pytest.mark.parametrize("written", [-1, "3", 90, None])
+def test_no_token_is_counted_twice(written: object):
+    details = {"cached_tokens": 60, "cache_write_tokens": written}
+    message = {"choices": [{"message": {"content": "hi"}}]}
+    content = message | {"usage": {"prompt_tokens": 100, "prompt_tokens_details": details}}
+
+    usage = read_reply(json.dumps(content).encode(), "asked-for", "here").usage
+
+    assert usage.cached_tokens + usage.cache_written_tokens <= usage.input_tokens == 100
 
 
 def test_servers_that_bend_the_format_are_understood():

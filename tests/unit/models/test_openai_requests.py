@@ -70,7 +70,7 @@ def test_any_prefix_of_any_history_is_a_valid_request(
         if isinstance(prefix[-1], AssistantMessage) and prefix[-1].calls:
             continue  # Nobody asks a model while calls are open.
         body = request_body(
-            ModelRequest("m", instruction, prefix, tuple(offered), inference), completion_tokens=openai
+            ModelRequest("m", instruction, prefix, tuple(offered), inference), of_openai=openai
         )
 
         assert what_is_wrong(body) is None

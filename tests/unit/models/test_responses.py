@@ -77,6 +77,16 @@ def test_a_text_comes_back_with_what_was_counted_and_who_served_it(server: Bedro
     assert reply.reasoning is None
 
 
+def test_tokens_that_were_written_to_the_cache_are_counted(server: BedrockServer):
+    usage = response()["usage"]
+    usage["input_tokens_details"] = {"cached_tokens": 70, "cache_write_tokens": 40}
+    server.script([ok(message("hi"), usage=usage)])
+
+    reply = model(server).reply(request())
+
+    assert reply.usage == Usage(120, 9, cached_tokens=70, cache_written_tokens=40)
+
+
 @pytest.mark.parametrize(
     ("host", "service"), [("bedrock-runtime", "bedrock"), ("bedrock-mantle", "bedrock-mantle")]
 )

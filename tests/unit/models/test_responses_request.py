@@ -43,6 +43,20 @@ def sent(*messages: Message, entry: ModelEntry = GPT, **more: Any) -> dict[str, 
     return body
 
 
+def test_requests_of_one_conversation_share_a_cache_key_that_names_nobody():
+    long = "tenant-of-a-long-name-" * 5
+
+    one, again, other, unnamed = (
+        sent(UserMessage("hi"), conversation=name).get("prompt_cache_key")
+        for name in (f"{long}-C1", f"{long}-C1", f"{long}-C2", "")
+    )
+
+    assert one == again != other
+    assert one is not None
+    assert "tenant" not in one
+    assert unnamed is None
+
+
 def test_the_whole_conversation_is_sent_item_by_item():
     body = sent(
         UserMessage("two books please"),

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from ..beginning import DRAFT, PinnedAgent
 from ..errors import Conflict, Invalid, NotFound, StaleWrite
-from ..values.agent import Agent
+from ..values.agent import Agent, ModelChoice
 from ..values.run import Session
 from . import keys
+from . import routes as weighted
 from .contents import Contents
+from .routes import Routes
 from .table import Item, Table
 
 NEW = "attribute_not_exists(pk)"
@@ -75,6 +77,11 @@ class DynamoAgents:
         }
         self._table.put_or_get(where | self._contents.put(_folder(tenant, agent.name), text))
         return digest
+
+    def replay_snapshot(self, tenant: str, name: str, digest: str, model: ModelChoice) -> str:
+        """The digest of the same agent on that model alone."""
+        agent = self.snapshot(tenant, name, digest)
+        return self._freeze(tenant, replace(agent, model=model, fallback_models=()))
 
     # -- drafts
 
@@ -200,42 +207,42 @@ class DynamoAgents:
 
     # -- aliases
 
-    def put_alias(self, tenant: str, name: str, alias: str, version: str, *, now: int) -> None:
-        """Point `alias` to `version`. Sessions that began under it stay with the version they began with."""
+    def put_alias(
+        self, tenant: str, name: str, alias: str, routes: Sequence[tuple[str, int]], *, now: int
+    ) -> None:
+        """Lead `alias` to versions by weight. Sessions that began under it stay with the version they began with."""
         if alias == DRAFT:
             raise Invalid(f"the alias {DRAFT} always means the draft", path="alias")
         self.draft(tenant, name)
-        found, _ = self.version(tenant, name, version)
+        found = [(str(self.version(tenant, name, version)[0].version), weight) for version, weight in routes]
         where = {"pk": keys.agent(tenant, name), "sk": f"ALIAS#{keys.quoted(alias)}"}
-        item = where | {
-            "schema": 1,
-            "kind": "alias",
-            "alias": alias,
-            "version": found.version,
-            "updated_at": now,
-        }
+        item = where | {"schema": 1, "kind": "alias", "alias": alias, "updated_at": now}
+        item |= weighted.attributes(weighted.checked(found))
         # The last writer wins here on purpose; the condition only keeps what else lies under the key.
         self._table.put(item, condition=f"{NEW} OR kind = :kind", values={":kind": "alias"})
 
-    def aliases(self, tenant: str, name: str) -> list[tuple[str, str]]:
-        """`(alias, version)` in order of alias."""
+    def aliases(self, tenant: str, name: str) -> list[tuple[str, Routes]]:
+        """In order of alias, each with its routes in order of version."""
         self.draft(tenant, name)
         items = self._table.query(keys.agent(tenant, name), prefix="ALIAS#")
-        return [(item["alias"], str(item["version"])) for item in items]
+        return [(item["alias"], weighted.of(item)) for item in items]
 
-    def alias(self, tenant: str, name: str, alias: str) -> str:
-        """The version that the alias points to."""
+    def alias(self, tenant: str, name: str, alias: str) -> Routes:
+        """The versions that the alias leads to, with their weights."""
         item = self._table.get({"pk": keys.agent(tenant, name), "sk": f"ALIAS#{keys.quoted(alias)}"})
         if item is None:
             raise NotFound(f"no alias {alias} of agent {name}")
-        return str(item["version"])
+        return weighted.of(item)
 
     # -- pinning
 
-    def pin(self, tenant: str, name: str, alias: str | None, session: Session | None) -> PinnedAgent:
+    def pin(
+        self, tenant: str, name: str, alias: str | None, session_id: str, session: Session | None
+    ) -> PinnedAgent:
         """The agent a new turn runs on: what its session began with, or what the alias means now.
 
-        A session on the draft follows the draft: each of its runs pins the snapshot of that moment.
+        `session` is the live one of that id, if there is one. On the draft, it follows the draft: each of its runs
+        pins the snapshot of that moment.
         """
         if session is not None and alias not in (None, session.alias):
             raise Conflict(f"session {session.session_id} is pinned to alias {session.alias} of agent {name}")
@@ -246,7 +253,9 @@ class DynamoAgents:
             digest = self.draft(tenant, name).digest
             return PinnedAgent(self.snapshot(tenant, name, digest), DRAFT, DRAFT, digest)
         self.draft(tenant, name)
-        version, _ = self.version(tenant, name, self.alias(tenant, name, alias))
+        routes = self.alias(tenant, name, alias)
+        chosen = weighted.chosen(routes, name=name, alias=alias, session_id=session_id)
+        version, _ = self.version(tenant, name, chosen)
         agent = self.snapshot(tenant, name, version.digest)
         return PinnedAgent(agent, str(version.version), alias, version.digest)
 

@@ -13,17 +13,19 @@ from typing import Any, cast, get_args
 import yaml
 
 from freehold.errors import Invalid, Problem
-from freehold.values.model import Effort, Host, ModelEntry, Price, Sampling, Where
+from freehold.values.model import Cache, Effort, Host, ModelEntry, Price, Sampling, Where
 
 BEDROCK_APIS = ("responses", "converse")
 APIS = (*BEDROCK_APIS, "openai_compatible", "rehearsal")
 BEDROCK_FIELDS = ("host", "inference")
-HOSTS, PLACES, EFFORTS, SAMPLINGS = (get_args(each) for each in (Host, Where, Effort, Sampling))
+HOSTS, PLACES, EFFORTS, SAMPLINGS, CACHES = (
+    get_args(each) for each in (Host, Where, Effort, Sampling, Cache)
+)
 ENTRY_FIELDS = (
     *("id", "aliases", "api", *BEDROCK_FIELDS, "regions"),
-    *("window", "images", "sampling", "effort", "price"),
+    *("window", "images", "sampling", "effort", "cache", "price"),
 )
-PRICE_FIELDS = ("input", "cached", "output", "source", "date")
+PRICE_FIELDS = ("input", "cached", "cacheWrite", "output", "source", "date")
 
 # The C loader is ten times faster; PyYAML is also built without it.
 _Loader = cast("type[yaml.SafeLoader]", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -112,6 +114,7 @@ def _entry(row: object, path: str, problems: list[Problem]) -> ModelEntry:
         images=_flag(fields, "images", path, problems),
         sampling=cast("Sampling | None", _one_of(fields, "sampling", SAMPLINGS, path, problems)) or "any",
         effort=cast("Effort | None", _one_of(fields, "effort", EFFORTS, path, problems)),
+        cache=cast("Cache | None", _one_of(fields, "cache", CACHES, path, problems)),
         listed=True,
     )
 
@@ -133,6 +136,8 @@ def _reach(fields: Mapping[str, Any], path: str, problems: list[Problem]) -> Non
         )
     if api == "converse" and fields.get("host") == "bedrock-mantle":
         problems.append(Problem(f"{path}.host", "must be bedrock-runtime: no other endpoint serves Converse"))
+    if api in APIS and api != "converse" and "cache" in fields:
+        problems.append(Problem(f"{path}.cache", f"must be left out: only Converse takes marks, not {api}"))
 
 
 def _price(value: object, path: str, problems: list[Problem]) -> Price | None:
@@ -158,7 +163,8 @@ def _price(value: object, path: str, problems: list[Problem]) -> Price | None:
     cached = fresh if amounts["cached"] is None else amounts["cached"]
     if cached > fresh:
         problems.append(Problem(f"{path}.cached", f"must be at most the input's {fresh}, not {cached}"))
-    return Price(fresh, amounts["output"] or Decimal(0), cached, str(source), date)
+    written = _amount(fields, "cacheWrite", path, problems) if "cacheWrite" in fields else None
+    return Price(fresh, amounts["output"] or Decimal(0), cached, str(source), date, written)
 
 
 def _amount(fields: Mapping[str, object], name: str, path: str, problems: list[Problem]) -> Decimal | None:

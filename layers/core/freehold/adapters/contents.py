@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -49,6 +50,28 @@ class Contents:
         except (ClientError, BotoCoreError) as error:
             raise StoreUnavailable(f"could not store {key}: {error}") from error
         return key
+
+    def delete_all(self, folder: str) -> int:
+        """Delete every object under `folder`; how many there were."""
+        count = 0
+        try:
+            for page in self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=f"{folder}/"
+            ):
+                found = page.get("Contents", [])
+                if found:
+                    self._delete([each.get("Key", "") for each in found])
+                count += len(found)
+        except (ClientError, BotoCoreError) as error:
+            raise StoreUnavailable(f"could not delete {folder}: {error}") from error
+        return count
+
+    def _delete(self, found: Sequence[str]) -> None:
+        told = self._s3.delete_objects(
+            Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in found], "Quiet": True}
+        )
+        for failure in told.get("Errors", []):
+            raise StoreUnavailable(f"could not delete {failure.get('Key')}: {failure.get('Code')}")
 
     def get(self, stored: dict[str, object]) -> str:
         """The text that `put` stored."""

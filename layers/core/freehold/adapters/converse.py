@@ -52,6 +52,9 @@ TOO_LONG = re.compile(
 ABOUT_REASONING = re.compile(
     r"signature|thinking`? block|redacted_thinking|reasoning ?content", re.IGNORECASE
 )
+# Of a mark in a place where this model takes none, or of a model that takes none at all.
+ABOUT_CACHE = re.compile(r"cache ?point|prompt caching", re.IGNORECASE)
+REFUSALS = ("ValidationException", "AccessDeniedException")
 HINTS = {
     "AccessDeniedException": "the function's role needs bedrock:InvokeModel for it, and the account access to the"
     " model in this Region; what was granted just now may take 15 minutes",
@@ -70,13 +73,15 @@ class Converse:
         began = time.monotonic()
         try:
             try:
-                return self._ask(request, request.timeout_seconds)
+                return self._ask(request, self._entry, request.timeout_seconds)
             except ClientError as error:
-                bare = _without_reasoning(request)
-                if bare == request or not _is_about_reasoning(error):
+                # Signatures go stale where a turn was cut from the history, and would end the session for good. A
+                # cache only saves, so a model whose rules have changed is asked without.
+                bare = _without_reasoning(request) if _speaks_of(error, ABOUT_REASONING) else request
+                plain = replace(self._entry, cache=None) if _speaks_of(error, ABOUT_CACHE) else self._entry
+                if (bare, plain) == (request, self._entry):
                     raise
-                # Signatures go stale where a turn was cut from the history, and would end the session for good.
-                return self._ask(bare, request.timeout_seconds - (time.monotonic() - began))
+                return self._ask(bare, plain, request.timeout_seconds - (time.monotonic() - began))
         except ClientError as error:
             # What it says of a signature quotes the request, and with it the session token.
             raise _named(error, request.model) from None
@@ -84,9 +89,9 @@ class Converse:
             # Its words may hold an endpoint's address, which is a secret where a relay stands behind it.
             raise _unsent(error, request) from None
 
-    def _ask(self, request: ModelRequest, seconds: float) -> ModelReply:
+    def _ask(self, request: ModelRequest, entry: ModelEntry, seconds: float) -> ModelReply:
         client = self._client_for(max(1, int(seconds)))
-        parameters = converse_request(request, self._entry)
+        parameters = converse_request(request, entry)
         try:
             answer = cast("dict[str, Any]", client.converse(**parameters))
             return read_reply(answer, request.model)
@@ -109,9 +114,9 @@ def _code_and_message(error: ClientError) -> tuple[str, str]:
     return details.get("Code", ""), without_arns(" ".join(details.get("Message", "").split()))[:SHOWN]
 
 
-def _is_about_reasoning(error: ClientError) -> bool:
+def _speaks_of(error: ClientError, subject: re.Pattern[str]) -> bool:
     code, message = _code_and_message(error)
-    return code == "ValidationException" and ABOUT_REASONING.search(message) is not None
+    return code in REFUSALS and subject.search(message) is not None
 
 
 def _named(error: ClientError, model: str) -> Exception:

@@ -70,4 +70,5 @@ def _usage(usage: dict[str, Any]) -> Usage:
     """Converse counts the tokens that a cache gave or took apart from the input."""
     cached = count(usage.get("cacheReadInputTokens"))
     written = count(usage.get("cacheWriteInputTokens"))
-    return Usage(count(usage.get("inputTokens")) + cached + written, count(usage.get("outputTokens")), cached)
+    given = count(usage.get("inputTokens")) + cached + written
+    return Usage(given, count(usage.get("outputTokens")), cached, written)

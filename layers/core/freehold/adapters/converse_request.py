@@ -28,6 +28,7 @@ from ..values.model import (
     UserMessage,
 )
 from ..values.text import well_formed
+from .converse_cache import marked
 from .converse_reasoning import replayed
 
 Block = dict[str, Any]
@@ -55,11 +56,13 @@ def converse_request(request: ModelRequest, entry: ModelEntry) -> dict[str, Any]
     for message in request.messages if request.tools else _without_calls(request.messages):
         role = "assistant" if isinstance(message, AssistantMessage) else "user"
         _append(messages, role, list(_content(message, request.model, entry)))
-    return {
+    parameters = {
         "modelId": request.model,
         "messages": messages,
         **{name: value for name, value in optional.items() if value},
     }
+    # What is asked but once is not worth the price of a cache.
+    return marked(parameters, entry.cache) if entry.cache and request.purpose == "answer" else parameters
 
 
 def _tool(tool: ToolSpec) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -38,6 +38,10 @@ class StateMachines:
     def arn(self, run: Run) -> str:
         return self._arn("stateMachine", self.durable if run.mode == "durable" else self.fast)
 
+    @property
+    def durable_arn(self) -> str:
+        return self._arn("stateMachine", self.durable)
+
     def execution_arn(self, run: Run) -> str:
         return f"{self._arn('execution', self.durable)}:{name(run)}"
 
@@ -50,6 +54,16 @@ def name(run: Run) -> str:
     return f"{run.key.run_id}-{run.execution}"
 
 
+def summary_name(run: Run) -> str:
+    """`{run_id}-s{n}`: no execution of a run that goes on is called so."""
+    return f"{run.key.run_id}-s{run.summary_attempts}"
+
+
+def _named(run: Run) -> dict[str, Any]:
+    """The run as the state carries it."""
+    return {"tenant": run.tenant, "id": run.key.run_id, "execution": run.execution}
+
+
 class StepFunctions:
     """`Executions`."""
 
@@ -57,15 +71,20 @@ class StepFunctions:
         self._client, self._machines = client, machines
 
     def start(self, run: Run) -> None:
-        state = {"run": {"tenant": run.tenant, "id": run.key.run_id, "execution": run.execution}}
+        self._start(self._machines.arn(run), name(run), _named(run))
+
+    def summarize(self, run: Run) -> None:
+        # In Standard whatever the run's mode is: nobody waits, and five minutes may be too few.
+        state = _named(run) | {"summary": run.summary_attempts}
+        self._start(self._machines.durable_arn, summary_name(run), state)
+
+    def _start(self, machine: str, called: str, run: dict[str, Any]) -> None:
         try:
-            self._client.start_execution(
-                stateMachineArn=self._machines.arn(run), name=name(run), input=json.dumps(state)
-            )
+            self._client.start_execution(stateMachineArn=machine, name=called, input=json.dumps({"run": run}))
         except self._client.exceptions.ExecutionAlreadyExists:
             return
         except (ClientError, BotoCoreError) as error:
-            raise StoreUnavailable(f"could not start {name(run)}: {error}") from error
+            raise StoreUnavailable(f"could not start {called}: {error}") from error
 
     def state(self, run: Run) -> Literal["alive", "aborted", "dead", "unknown"]:
         if run.mode != "durable":

@@ -9,6 +9,8 @@ from ..ports import SHARDS
 from ..values.run import RunKey
 
 Key = dict[str, str]
+RUNS = "RUN#"
+LEASE = "SESSION"
 
 
 def quoted(text: str) -> str:
@@ -43,11 +45,21 @@ def run_of(pk: str, sk: str) -> RunKey:
 
 
 def turn_of(sk: str) -> int:
-    return int(sk[len("RUN#") : len("RUN#000000")])
+    return int(sk.split("#")[1])
+
+
+def laps_from(number: int, lap: int) -> str:
+    """Where a turn's laps from `lap` on begin."""
+    return f"{turn(number)}#LAP#{lap:04d}"
+
+
+def end_of(prefix: str) -> str:
+    """Sorts after everything that begins with `prefix`."""
+    return f"{prefix}~"
 
 
 def lap(key: RunKey, number: int) -> Key:
-    return {"pk": conversation(key), "sk": f"{turn(key.turn)}#LAP#{number:04d}#0"}
+    return {"pk": conversation(key), "sk": f"{laps_from(key.turn, number)}#0"}
 
 
 def discarded(key: RunKey, number: int, reply_id: str) -> Key:
@@ -66,14 +78,76 @@ def late_result(key: RunKey, number: int, index: int) -> Key:
     return {"pk": key_of_call["pk"], "sk": f"{key_of_call['sk']}#LATE"}
 
 
+# What follows sorts after every run, so that a reader of runs meets none of it.
+
+
+def compactions(number: int | None = None) -> str:
+    """Prefix of a turn's compactions, or of all."""
+    return "TURN#" if number is None else f"TURN#{number:06d}"
+
+
+def compaction(key: RunKey, number: int) -> Key:
+    return {"pk": conversation(key), "sk": f"{compactions(key.turn)}#LAP#{number:04d}#COMPACTION"}
+
+
+def lease(key: RunKey) -> Key:
+    return {"pk": conversation(key), "sk": LEASE}
+
+
+def memory(tenant: str, agent_name: str, memory_id: str) -> str:
+    return f"MEMORY#{quoted(tenant)}#{quoted(agent_name)}#{quoted(memory_id)}"
+
+
+def summary(tenant: str, agent_name: str, memory_id: str, conversation_id: str) -> Key:
+    pk = memory(tenant, agent_name, memory_id)
+    return {"pk": pk, "sk": f"SUMMARY#{quoted(conversation_id)}"}
+
+
+def _shard(key: RunKey) -> int:
+    return crc32(key.run_id.encode()) % SHARDS
+
+
 def open_shard(key: RunKey) -> str:
     """Spreads the sweeper's index; the same run always lies in the same shard."""
-    return f"OPEN#{crc32(key.run_id.encode()) % SHARDS}"
+    return open_runs(_shard(key))
+
+
+def open_runs(shard: int) -> str:
+    return f"OPEN#{shard}"
+
+
+def due_shard(key: RunKey) -> str:
+    """Hash key of the index in which the conversation's lease lies."""
+    return leases(_shard(key))
+
+
+def leases(shard: int) -> str:
+    return f"ENDS#{shard}"
 
 
 def runs_of(tenant: str) -> str:
     """Hash key of the index that lists a tenant's runs."""
     return f"RUNS#{quoted(tenant)}"
+
+
+def sessions_of(tenant: str) -> str:
+    """Hash key of the same index for a tenant's sessions."""
+    return f"SESSIONS#{quoted(tenant)}"
+
+
+def memories_of(tenant: str, agent_name: str) -> str:
+    """Hash key of the same index for what an agent remembers."""
+    return f"MEMORIES#{quoted(tenant)}#{quoted(agent_name)}"
+
+
+def replays_of(tenant: str, conversation_id: str) -> str:
+    """Hash key of the index that lists the replays of a conversation's runs."""
+    return f"REPLAYS#{quoted(tenant)}#{quoted(conversation_id)}"
+
+
+def listed_at(at: int, name: str) -> str:
+    """A place in an index: by time, and among equal times by name."""
+    return f"{at:015d}#{name}"
 
 
 def agents_of(tenant: str) -> str:

@@ -1,19 +1,23 @@
-"""Lists of runs and of a conversation's items, in pages with opaque tokens."""
+"""Lists of runs, sessions, memories and a conversation's items, in pages with opaque tokens."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 
 from ..errors import Invalid
-from ..values.run import Run, RunKey
+from ..values.memory import Summary
+from ..values.run import Principal, Run, RunKey, Session
 from . import keys
 from .records import Record, Records
-from .table import Item, Table
+from .table import BATCH_READS, Item, Table
+
+T = TypeVar("T", Run, Session, Summary)
 
 INDEX_PAGES = 10
 # Lambda answers with 6 MB at most, and what an API answers is JSON text inside JSON.
@@ -48,48 +52,67 @@ class Lists:
         self, tenant: str, *, wanted: Mapping[str, str], limit: int, token: str | None
     ) -> tuple[list[Run], str | None]:
         """The tenant's runs, newest first, with the `wanted` values. A page may be short while more follow."""
-        listing = keys.runs_of(tenant)
-        place = _place(listing, token)
-        found: list[Run] = []
-        room = PAGE_BYTES
-        for _ in range(INDEX_PAGES):
-            listed, more = self._table.newest_of_index(
-                "RunsByTenant",
-                "runs_of",
-                listing,
-                limit=limit - len(found),
-                after=_index_key(tenant, place) if place else None,
-            )
-            for item in self._whole(listed):
-                if all(item[name] == value for name, value in wanted.items()):
-                    run = self._records.decode(item, Run)
-                    room -= sent_bytes(run)
-                    if found and room < 0:
-                        return found, _token(listing, place)
-                    found.append(run)
-                place = item["listed_at"]
-            if more is None:
-                return found, None
-            place = more["listed_at"]
-            if len(found) >= limit:
-                break
-        return found, _token(listing, place)
+        return self._newest(keys.runs_of(tenant), Run, wanted, limit, token)
 
-    def _whole(self, listed: list[Item]) -> list[Item]:
-        """The table's items behind those of the index; what is gone by now is left out."""
-        if not listed:
-            return []
-        found = self._table.get_all([{"pk": item["pk"], "sk": item["sk"]} for item in listed])
-        return [item for item in found if item]
+    def sessions(
+        self, tenant: str, *, wanted: Mapping[str, str], limit: int, token: str | None
+    ) -> tuple[list[Session], str | None]:
+        """The tenant's sessions as its runs; those that the table has not removed yet are among them."""
+        return self._newest(keys.sessions_of(tenant), Session, wanted, limit, token)
+
+    def summaries(
+        self, tenant: str, agent: str, *, limit: int, token: str | None
+    ) -> tuple[list[Summary], str | None]:
+        """What the agent remembers, newest session first, empty and expired ones included."""
+        return self._newest(keys.memories_of(tenant, agent), Summary, {}, limit, token)
+
+    def conversations_of(self, tenant: str, principal: Principal) -> Iterator[tuple[str, str]]:
+        """The conversations in which the principal began a run, each once, after the id of their session."""
+        wanted, seen = {"type": principal.type, "id": principal.id}, set[str]()
+        for _, item in self._listed(keys.runs_of(tenant), before=None, page=BATCH_READS):
+            if item and item["principal"] == wanted and item["conversation"] not in seen:
+                seen.add(item["conversation"])
+                yield item["session_id"], item["conversation"]
+
+    def _newest(
+        self, listing: str, kind: type[T], wanted: Mapping[str, str], limit: int, token: str | None
+    ) -> tuple[list[T], str | None]:
+        place, found, room, more = _place(listing, token), list[T](), PAGE_BYTES, INDEX_PAGES * limit
+        for at, item in self._listed(listing, before=place, page=limit):
+            if item and all(item.get(name) == value for name, value in wanted.items()):
+                record = self._records.decode(item, kind)
+                room -= sent_bytes(record)
+                if found and room < 0:
+                    return found, _token(listing, place)
+                found.append(record)
+            place, more = at, more - 1
+            if len(found) == limit or not more:
+                return found, _token(listing, place)
+        return found, None
+
+    def _listed(self, listing: str, *, before: str | None, page: int) -> Iterator[tuple[str, Item | None]]:
+        """Each place of the index with the table's item; None where that is gone, or listed elsewhere by now."""
+        while True:
+            listed = self._table.newest_of_index(
+                "RunsByTenant", "runs_of", listing, before=before, limit=page
+            )
+            if not listed:
+                return
+            found = self._table.get_all([{"pk": entry["pk"], "sk": entry["sk"]} for entry in listed])
+            for entry, item in zip(listed, found, strict=True):
+                at: str = entry["listed_at"]
+                yield at, item if item and item.get("listed_at") == at else None
+            before = listed[-1]["listed_at"]
 
     def items(self, key: RunKey, *, one_run: bool, limit: int, token: str | None) -> Page:
-        """Records in key order: of one run, or of its whole conversation."""
-        partition, prefix = keys.conversation(key), keys.turn(key.turn) if one_run else "RUN#"
-        listing = f"{partition} {prefix}"
+        """Records in key order, and then the compactions: of one run, or of its whole conversation."""
+        partition, turn = keys.conversation(key), key.turn if one_run else None
+        prefixes = (keys.RUNS if turn is None else keys.turn(turn), keys.compactions(turn))
+        listing = f"{partition} {prefixes[0]}"
         after = _place(listing, token)
-        if after is not None and not after.startswith(prefix):
+        if after is not None and not after.startswith(prefixes):
             raise _no_token()
-        found, last = self._table.page(partition, prefix=prefix, limit=limit, after=after)
+        found, last = self._under(partition, prefixes, limit, after)
         records: list[tuple[int, Record]] = []
         room = PAGE_BYTES
         for item in found:
@@ -101,14 +124,19 @@ class Lists:
             after = item["sk"]
         return Page(tuple(records), _token(listing, last))
 
-
-def _index_key(tenant: str, place: str) -> Item:
-    """The index's key at `place`: creation time and run id."""
-    created, _, run_id = place.partition("#")
-    key = RunKey.parse(tenant, run_id)
-    if key is None or not (created.isascii() and created.isdigit()):
-        raise _no_token()
-    return {"runs_of": keys.runs_of(tenant), "listed_at": place, **keys.run(key)}
+    def _under(
+        self, partition: str, prefixes: tuple[str, str], limit: int, after: str | None
+    ) -> tuple[list[Item], str | None]:
+        """One page of what begins with the first prefix, then with the second, and where the next page begins."""
+        first, second = prefixes
+        found: list[Item] = []
+        if after is None or after.startswith(first):
+            found, last = self._table.page(partition, prefix=first, limit=limit, after=after)
+            if last is not None or len(found) == limit:
+                return found, last or found[-1]["sk"]
+            after = None
+        more, last = self._table.page(partition, prefix=second, limit=limit - len(found), after=after)
+        return found + more, last
 
 
 def _token(listing: str, place: str | None) -> str | None:

@@ -3,7 +3,7 @@
 https://platform.openai.com/docs/api-reference/chat/create describes both sides. Where servers differ, this
 adapter sends what most of them take:
 * `max_tokens` is known everywhere but to OpenAI's own reasoning models, so only OpenAI gets
-  `max_completion_tokens`;
+  `max_completion_tokens`, and a `prompt_cache_key`, which others may refuse;
 * no message is empty, and messages of the user in a row are sent as one: chat templates refuse both;
 * arguments that the model got wrong are replayed as JSON all the same.
 """
@@ -28,8 +28,8 @@ from freehold.values.model import (
     UserMessage,
 )
 
-from .model_http import count, excerpt, fields, keep_alive_pool, objects, parsed, post, server_message
-from .openai_parts import data_uri, outcome_text, replayable, said, too_long
+from .model_http import excerpt, fields, keep_alive_pool, objects, parsed, post, server_message
+from .openai_parts import cache_key, data_uri, outcome_text, replayable, said, too_long, usage
 
 _STOPS: dict[str, Stop] = {"length": "length", "content_filter": "filtered"}
 
@@ -52,7 +52,7 @@ class OpenAICompatible:
         self._pool = pool or keep_alive_pool()
 
     def reply(self, request: ModelRequest) -> ModelReply:
-        body = json.dumps(request_body(request, completion_tokens=self._host == "api.openai.com")).encode()
+        body = json.dumps(request_body(request, of_openai=self._host == "api.openai.com")).encode()
         headers = {"content-type": "application/json", "accept": "application/json"}
         if self._key:
             headers["authorization"] = f"Bearer {self._key}"
@@ -68,13 +68,17 @@ class OpenAICompatible:
         raise (ContextTooLong if too_long(words) else ModelRejected)(message, words=words)
 
 
-def request_body(request: ModelRequest, *, completion_tokens: bool = False) -> dict[str, Any]:
-    """The JSON body of a chat completion; settings that the agent leaves open are not sent."""
+def request_body(request: ModelRequest, *, of_openai: bool = False) -> dict[str, Any]:
+    """The JSON body of a chat completion, with what OpenAI's own server alone takes where it is the one.
+
+    Settings that the agent leaves open are not sent.
+    """
     inference = request.inference
     settings = {
         "temperature": inference.temperature,
         "top_p": inference.top_p,
-        "max_completion_tokens" if completion_tokens else "max_tokens": inference.maximum_length,
+        "max_completion_tokens" if of_openai else "max_tokens": inference.maximum_length,
+        "prompt_cache_key": cache_key(request.conversation) if of_openai else None,
         "stop": list(inference.stop_sequences) or None,
         "reasoning_effort": inference.reasoning_effort,
         "tools": [
@@ -189,8 +193,7 @@ def _calls(value: object, host: str) -> tuple[ToolUse, ...]:
     return tuple(uses)
 
 
-def _usage(usage: dict[str, Any]) -> Usage:
-    """What the server counted."""
-    given = count(usage.get("prompt_tokens"))
-    cached = count(fields(usage.get("prompt_tokens_details")).get("cached_tokens"))
-    return Usage(given, count(usage.get("completion_tokens")), min(cached, given))
+def _usage(counted: dict[str, Any]) -> Usage:
+    return usage(
+        counted.get("prompt_tokens"), counted.get("completion_tokens"), counted.get("prompt_tokens_details")
+    )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from hashlib import sha256
 
-from freehold.values.model import Image, ToolOutcome
+from freehold.values.model import Image, ToolOutcome, Usage
 from freehold.values.text import well_formed
+
+from .model_http import count, fields
 
 # Each server words it in its own way, Bedrock in two; not each has a code for it.
 _TOO_LONG = re.compile(
@@ -50,3 +53,16 @@ def data_uri(image: Image) -> str:
 def too_long(words: str) -> bool:
     """Whether an error speaks of a conversation that does not fit the model's window."""
     return _TOO_LONG.search(words) is not None
+
+
+def cache_key(conversation: str) -> str | None:
+    """What brings requests of one conversation to where its beginning is cached; at most 64 characters are taken."""
+    return sha256(conversation.encode()).hexdigest() if conversation else None
+
+
+def usage(given: object, output: object, details: object) -> Usage:
+    """What the server counted: tokens that its cache gave or took are part of the input, and none is both."""
+    all_of_them, counted = count(given), fields(details)
+    cached = min(count(counted.get("cached_tokens")), all_of_them)
+    written = min(count(counted.get("cache_write_tokens")), all_of_them - cached)
+    return Usage(all_of_them, count(output), cached, written)

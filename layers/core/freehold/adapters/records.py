@@ -14,13 +14,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from ..values.content import Image
+from ..values.conversation import Compaction, Lease
+from ..values.memory import Summary
 from ..values.run import Discarded, Lap, LateResult, Marker, Result, Run, RunKey, Session
 from . import keys
 from .contents import Contents
 from .table import Item
 
 SCHEMA = 1
-Record = Session | Run | Lap | Discarded | Marker | Result | LateResult
+# What lies under a run.
+OfRun = Lap | Discarded | Marker | Result | LateResult
+Record = Session | Run | OfRun | Compaction | Lease | Summary
 T = TypeVar("T", bound=Record)
 
 KINDS: dict[type, str] = {
@@ -31,14 +35,18 @@ KINDS: dict[type, str] = {
     Marker: "marker",
     Result: "result",
     LateResult: "late",
+    Compaction: "compaction",
+    Lease: "lease",
+    Summary: "summary",
 }
 REQUIRED = object()
+# Conditions are on them, so they are always there.
+ALWAYS = frozenset(("rev", "through_turn"))
 DEFAULTS: dict[type, dict[str, Any]] = {
     record: {
-        each.name: msgspec.to_builtins(each.default)
+        each.name: msgspec.to_builtins(each.default, builtin_types=(Decimal,))
         for each in fields(record)
-        # Conditions are on `rev`, so it is always there.
-        if each.default is not MISSING and each.name != "rev"
+        if each.default is not MISSING and each.name not in ALWAYS
     }
     for record in KINDS
 }
@@ -53,7 +61,12 @@ CONTENT: dict[str, tuple[str, ...]] = {
     "lap": ("text", "calls", "reasoning", "session_attributes", "prompt_session_attributes"),
     "result": ("content", "session_attributes", "prompt_session_attributes"),
     "late": ("content",),
+    "compaction": ("text",),
+    "summary": ("notes",),
 }
+# They say themselves until when they are kept; a lease is kept until it is taken off.
+OWN_EXPIRY = (Session, Summary)
+NO_EXPIRY = (*OWN_EXPIRY, Lease)
 # What the table adds to a record and the record does not know.
 TABLE_ONLY = frozenset(
     ("pk", "sk", "schema", "kind", "body", "body_ref", "expires_at", "open_shard", "runs_of", "listed_at")
@@ -69,15 +82,15 @@ class Records:
     def encode(self, record: Record, key: keys.Key, *, folder: str, at: int) -> Item:
         kind = KINDS[type(record)]
         data = msgspec.to_builtins(record, builtin_types=(Decimal,))
-        told = {name: value for name in CONTENT.get(kind, ()) if (value := data.pop(name))}
-        carried = data.pop("carried", {})
-        defaults = DEFAULTS[type(record)]
+        carried, defaults = data.pop("carried", {}), DEFAULTS[type(record)]
+        content = {name: data.pop(name) for name in CONTENT.get(kind, ())}
+        told = {name: value for name, value in content.items() if value and value != defaults.get(name)}
         # What a field has anyway is not stored: a lap is written once and billed by its bytes.
         plain = {name: value for name, value in data.items() if value != defaults.get(name, REQUIRED)}
         item: Item = {**carried, **key, "schema": SCHEMA, "kind": kind, **plain}
         if told:
             item |= self._contents.put(folder, msgspec.json.encode(told).decode(), inline=told)
-        if not isinstance(record, Session):
+        if not isinstance(record, NO_EXPIRY):
             item["expires_at"] = at // 1000 + self._retention
         return item
 
@@ -91,9 +104,13 @@ class Records:
     def stored(self, images: tuple[Image, ...], *, folder: str) -> tuple[Image, ...]:
         """The images by reference, their bytes in the bucket: a run is written often, and read by every step."""
         return tuple(
-            replace(image, data="", reference=self._contents.put_bytes(folder, b64decode(image.data)))
+            replace(image, data="", reference=self._contents.put_bytes(folder, self._bytes(image)))
             for image in images
         )
+
+    def _bytes(self, image: Image) -> bytes:
+        """Also of one that another conversation has stored: each has its own, which is erased with it."""
+        return b64decode(image.data) if image.data else self._contents.get_bytes(image.reference)
 
     def loaded(self, image: Image) -> Image:
         """The image with its bytes."""
@@ -101,7 +118,7 @@ class Records:
 
     def _plain(self, item: Item, expected: type[Record]) -> dict[str, Any]:
         own = {name: value for name, value in item.items() if name not in TABLE_ONLY}
-        if expected is Session:
+        if expected in OWN_EXPIRY:
             own["expires_at"] = item["expires_at"]
         told: dict[str, Any] = item.get("body", {})
         if "body_ref" in item:
@@ -118,3 +135,9 @@ class Records:
 def folder(key: RunKey) -> str:
     """Where a conversation's large content lies."""
     return f"conversations/{keys.quoted(key.tenant)}/{keys.quoted(key.conversation)}"
+
+
+def summaries_folder(summary: Summary) -> str:
+    """Where a summary's large content lies."""
+    parts = (summary.tenant, summary.agent, summary.memory_id, summary.conversation)
+    return "/".join(("memories", *map(keys.quoted, parts)))

@@ -13,8 +13,8 @@ from freehold.errors import (
 )
 from freehold.values.model import ModelReply, Stop, ToolUse, Usage
 
-from .model_http import count, excerpt, fields, objects, parsed
-from .openai_parts import too_long
+from .model_http import excerpt, fields, objects, parsed
+from .openai_parts import too_long, usage
 from .responses_reasoning import Item, kept
 
 _STOPS: dict[object, Stop] = {"max_output_tokens": "length", "content_filter": "filtered"}
@@ -99,7 +99,7 @@ def _arguments(value: object) -> str:
     return value if isinstance(value, str) and value.strip() else "{}"
 
 
-def _usage(usage: Item) -> Usage:
-    given = count(usage.get("input_tokens"))
-    cached = count(fields(usage.get("input_tokens_details")).get("cached_tokens"))
-    return Usage(given, count(usage.get("output_tokens")), min(cached, given))
+def _usage(counted: Item) -> Usage:
+    return usage(
+        counted.get("input_tokens"), counted.get("output_tokens"), counted.get("input_tokens_details")
+    )

@@ -18,7 +18,7 @@ from freehold.values.model import (
     UserMessage,
 )
 
-from .openai_parts import data_uri, outcome_text, replayable, said
+from .openai_parts import cache_key, data_uri, outcome_text, replayable, said
 from .responses_reasoning import Item, with_reasoning
 
 # The API refuses less.
@@ -37,6 +37,7 @@ def responses_request(request: ModelRequest, entry: ModelEntry) -> dict[str, Any
         "temperature": inference.temperature if entry.sampling != "none" else None,
         "top_p": inference.top_p if entry.sampling != "none" else None,
         "reasoning": {"effort": effort} if entry.effort and effort else None,
+        "prompt_cache_key": cache_key(request.conversation),
         "tools": [
             {
                 "type": "function",

@@ -2,105 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..errors import StaleWrite
-from ..values.content import Image
-from ..values.run import (
-    ENDED,
-    Discarded,
-    History,
-    Lap,
-    LateResult,
-    Marker,
-    Result,
-    Run,
-    RunKey,
-    Session,
-)
+from ..values.conversation import Compaction, Lease
+from ..values.memory import Summary
+from ..values.run import Discarded, Lap, LateResult, Marker, Result, Run, RunKey, Session
 from . import keys
-from .records import Record, Records, folder
-from .table import Item, Table, from_wire, to_wire
+from .items import MARKED, NEW, THERE, Items, marked, unchanged, unchanged_session
+from .records import Records, folder
+from .session_reads import SessionReads
+from .table import Item, Put, Table, from_wire, to_wire
 
-NEW = "attribute_not_exists(pk)"
-MARKED = "marked_by = :marker"
 IDEMPOTENCY_SECONDS = 86_400
-LAST_ITEMS = 100
-
-Put = tuple[Mapping[str, Any], str, Mapping[str, Any] | None]
 
 
-class DynamoSessions:
+class DynamoSessions(SessionReads):
     """`Sessions` over one table and its two indexes, which serve lists only."""
 
     def __init__(self, table: Table, records: Records) -> None:
-        self._table, self._records = table, records
-
-    # -- reading
-
-    def session(self, tenant: str, session_id: str) -> Session | None:
-        item = self._table.get(keys.session(tenant, session_id))
-        return self._records.decode(item, Session) if item else None
-
-    def run(self, key: RunKey) -> Run | None:
-        item = self._table.get(keys.run(key))
-        return self._records.decode(item, Run) if item else None
-
-    def lap(self, key: RunKey, number: int) -> Lap | None:
-        item = self._table.get(keys.lap(key, number))
-        return self._records.decode(item, Lap) if item else None
-
-    def history(self, key: RunKey) -> History | None:
-        found = self._histories(self._table.query(keys.conversation(key), prefix=keys.turn(key.turn)))
-        return found[0] if found else None
-
-    def past(self, key: RunKey) -> Sequence[History]:
-        return self._histories(self._table.query(keys.conversation(key), before=keys.turn(key.turn)))
-
-    def call(self, key: RunKey, lap: int, call: int) -> tuple[Run | None, Lap | None, Marker | Result | None]:
-        wanted = (keys.run(key), keys.lap(key, lap), keys.call(key, lap, call))
-        run, written, made = self._table.get_all(wanted)
-        state = self._records.read(made) if made else None
-        return (
-            self._records.decode(run, Run) if run else None,
-            self._records.decode(written, Lap) if written else None,
-            state if isinstance(state, Marker | Result) else None,
-        )
-
-    def image(self, image: Image) -> Image:
-        return self._records.loaded(image)
-
-    def next_run(self, key: RunKey) -> Run | None:
-        # "~" sorts after everything under this turn, and later turns that wait have nothing under them.
-        after = self._table.query(keys.conversation(key), after=f"{keys.turn(key.turn)}~")
-        runs = (self._records.decode(item, Run) for item in after if item["kind"] == "run")
-        return next((run for run in runs if not run.ended), None)
-
-    def has_open_turn_before(self, key: RunKey) -> bool:
-        earlier = self._table.query(keys.conversation(key), before=keys.turn(key.turn))
-        return any(item["kind"] == "run" and item["status"] not in ENDED for item in earlier)
-
-    def idempotent_run(self, tenant: str, key: str) -> tuple[str, str] | None:
-        item = self._table.get(keys.idempotency(tenant, key))
-        return (item["run_id"], item["request_digest"]) if item else None
-
-    def newest_item(self, key: RunKey) -> tuple[str, int]:
-        items = self._table.newest(keys.conversation(key), keys.turn(key.turn), limit=LAST_ITEMS)
-        newest = max(items, key=_at, default={"sk": keys.turn(key.turn)})
-        return f"{newest['sk']}@{_at(newest)}", _at(newest)
+        super().__init__(table, records)
+        self._items = Items(records)
 
     # -- beginning and starting
 
     def begin(
-        self, session: Session, before: Session | None, run: Run, *, idempotency: tuple[str, str] | None
+        self,
+        session: Session,
+        before: Session | None,
+        run: Run,
+        *,
+        summary: Summary | None,
+        idempotency: tuple[str, str] | None,
     ) -> Run:
         run = replace(run, images=self._records.stored(run.images, folder=folder(run.key)))
         puts: list[Put] = [
-            (self._session_item(session), *_unchanged_session(before)),
-            (self._run_item(run), NEW, None),
+            (self._items.session(session), *unchanged_session(before)),
+            (self._items.run(run), NEW, None),
         ]
+        if before is None or before.conversation != session.conversation:
+            puts.append((self._items.lease(_lease(session, run)), NEW, None))
+        if summary:
+            puts.append((self._items.summary(summary), NEW, None))
         if idempotency:
             key, digest = idempotency
             used = keys.idempotency(run.tenant, key) | {"run_id": run.key.run_id, "request_digest": digest}
@@ -108,6 +53,10 @@ class DynamoSessions:
             puts.append((used | expires | {"schema": 1, "kind": "idempotency"}, NEW, None))
         self._table.transact(puts)
         return run
+
+    def change(self, session: Session, *, before: Session) -> None:
+        condition, values = unchanged_session(before)
+        self._table.put(self._items.session(session), condition=condition, values=values)
 
     def start(self, run: Run, *, now: int, lost_starts: int = 0, lost_after: str = "") -> Run:
         started = _changed(
@@ -122,16 +71,24 @@ class DynamoSessions:
         item = self._records.encode(lap, keys.lap(key, lap.lap), folder=folder(key), at=lap.at)
         return self._records.decode(self._table.put_or_get(item), Lap)
 
+    def add_compaction(self, compaction: Compaction, run: Run, *, before: Run) -> None:
+        item = self._items.compaction(run.key, compaction)
+        try:
+            self._table.transact([(item, NEW, None), (self._items.run(run), *unchanged(before))])
+        except StaleWrite:
+            if self._table.get(keys.compaction(run.key, compaction.lap)) is None:
+                raise
+
     def add_discarded(self, reply: Discarded, run: Run, *, before: Run) -> None:
         where = keys.discarded(run.key, reply.lap, reply.id)
         item = self._records.encode(reply, where, folder=folder(run.key), at=reply.at)
-        self._table.transact([(item, NEW, None), (self._run_item(run), *_unchanged(before))])
+        self._table.transact([(item, NEW, None), (self._items.run(run), *unchanged(before))])
 
     def add_result(self, key: RunKey, result: Result) -> None:
-        self._table.put_or_get(self._call_item(key, result))
+        self._table.put_or_get(self._items.call(key, result))
 
     def mark(self, key: RunKey, marker: Marker) -> bool:
-        there = self._table.put_or_get(self._call_item(key, marker))
+        there = self._table.put_or_get(self._items.call(key, marker))
         return there.get("marked_by") == marker.marked_by
 
     def unmark(self, key: RunKey, marker: Marker) -> None:
@@ -145,9 +102,9 @@ class DynamoSessions:
             return
 
     def replace_marker(self, key: RunKey, marker: Marker, result: Result) -> bool:
-        item = self._call_item(key, result)
+        item = self._items.call(key, result)
         try:
-            condition, values = _marked(marker)
+            condition, values = marked(marker)
             self._table.put(item, condition=condition, values=values)
         except StaleWrite:
             # A response that was lost after the write makes the retry fail; what is there then is ours.
@@ -156,7 +113,13 @@ class DynamoSessions:
 
     def add_late_result(self, key: RunKey, late: LateResult) -> None:
         where = keys.late_result(key, late.lap, late.call)
-        self._table.put_or_get(self._records.encode(late, where, folder=folder(key), at=late.at))
+        item = self._records.encode(late, where, folder=folder(key), at=late.at)
+        try:
+            # By now the whole conversation may have been erased.
+            self._table.transact([(item, NEW, None)], checks=[(keys.run(key), THERE, None)])
+        except StaleWrite:
+            if self._table.get(keys.run(key)) and not self._table.get(where):
+                self.add_late_result(key, late)
 
     # -- ending
 
@@ -180,22 +143,22 @@ class DynamoSessions:
         activated: Run | None,
         activated_before: Run | None,
     ) -> None:
-        puts: list[Put] = [(self._run_item(run), *_unchanged(before))]
+        puts: list[Put] = [(self._items.run(run), *unchanged(before))]
         if session:
-            puts.append((self._session_item(session), *_unchanged_session(session_before)))
+            puts.append((self._items.session(session), *unchanged_session(session_before)))
         if activated and activated_before:
-            puts.append((self._run_item(activated), *_unchanged(activated_before)))
+            puts.append((self._items.run(activated), *unchanged(activated_before)))
         for result in results:
             marker = markers.get((result.lap, result.call))
-            puts.append((self._call_item(run.key, result), *_marked(marker)))
+            puts.append((self._items.call(run.key, result), *marked(marker)))
         self._table.transact(puts)
 
     def activate(
         self, run: Run, *, before: Run, session: Session | None, session_before: Session | None
     ) -> None:
-        puts: list[Put] = [(self._run_item(run), *_unchanged(before))]
+        puts: list[Put] = [(self._items.run(run), *unchanged(before))]
         if session:
-            puts.append((self._session_item(session), *_unchanged_session(session_before)))
+            puts.append((self._items.session(session), *unchanged_session(session_before)))
         self._table.transact(puts)
 
     def end_queued(self, run: Run, *, before: Run) -> None:
@@ -210,90 +173,35 @@ class DynamoSessions:
             if there is not None and there.undelivered:
                 self.delivered(there)
 
-    def open_runs(self, shard: int) -> Sequence[RunKey]:
-        items = self._table.query_index("OpenRuns", "open_shard", f"OPEN#{shard}")
-        return [keys.run_of(item["pk"], item["sk"]) for item in items]
+    def summarized(self, run: Run) -> None:
+        try:
+            self._put_run(_changed(run, summary_due=False), run)
+        except StaleWrite:
+            there = self.run(run.key)
+            if there is not None and there.summary_due:
+                self.summarized(there)
 
-    # -- items
-
-    def _histories(self, items: Iterable[Item]) -> list[History]:
-        turns: list[History] = []
-        for item in items:
-            record = self._records.read(item)
-            if isinstance(record, Run):
-                turns.append(History(record))
-            elif turns and turns[-1].run.turn == keys.turn_of(item["sk"]):
-                # TTL removes items in no order: what has lost its run belongs to no other.
-                _file(record, turns)
-        return turns
-
-    def _run_item(self, run: Run) -> Item:
-        item = self._records.encode(run, keys.run(run.key), folder=folder(run.key), at=run.created_at)
-        # ULIDs sort by time, so equal milliseconds still have one order.
-        item |= {"runs_of": keys.runs_of(run.tenant), "listed_at": f"{run.created_at:015d}#{run.key.run_id}"}
-        if not run.ended or run.undelivered:
-            item["open_shard"] = keys.open_shard(run.key)
-        return item
-
-    def _session_item(self, session: Session) -> Item:
-        key = RunKey(session.tenant, session.conversation, 0)
-        where = keys.session(session.tenant, session.session_id)
-        return self._records.encode(session, where, folder=folder(key), at=session.created_at)
-
-    def _call_item(self, key: RunKey, record: Marker | Result) -> Item:
-        return self._records.encode(
-            record, keys.call(key, record.lap, record.call), folder=folder(key), at=record.at
-        )
+    def try_summary(self, run: Run, *, now: int) -> Run:
+        tried = _changed(run, summary_attempts=run.summary_attempts + 1, summary_tried_at=now)
+        self._put_run(tried, run)
+        return tried
 
     def _put_run(self, run: Run, before: Run) -> None:
-        condition, values = _unchanged(before)
-        self._table.put(self._run_item(run), condition=condition, values=values)
+        condition, values = unchanged(before)
+        self._table.put(self._items.run(run), condition=condition, values=values)
 
 
 def _changed(run: Run, **changes: Any) -> Run:
     return replace(run, rev=run.rev + 1, **changes)
 
 
-def _unchanged(run: Run) -> tuple[str, dict[str, Any]]:
-    """Every write raises `rev`, so an equal one means that nothing else changed either."""
-    return "rev = :rev", {":rev": run.rev}
-
-
-def _unchanged_session(before: Session | None) -> tuple[str, dict[str, Any] | None]:
-    if before is None:
-        return NEW, None
-    # A session that was removed and made anew starts at another conversation, whatever its rev.
-    values = {":rev": before.rev, ":conversation": before.conversation}
-    return "rev = :rev AND conversation = :conversation", values
-
-
-def _marked(marker: Marker | None) -> tuple[str, dict[str, Any] | None]:
-    return (MARKED, {":marker": marker.marked_by}) if marker else (NEW, None)
-
-
-def _at(item: Item) -> int:
-    return item.get("at", item.get("created_at", 0))
+def _lease(session: Session, run: Run) -> Lease:
+    replayed = RunKey.parse(run.tenant, run.replays) if run.replays else None
+    copied = replayed.conversation if replayed else None
+    due_at = session.expires_at * 1000
+    return Lease(session.tenant, session.conversation, session.session_id, due_at, replays=copied)
 
 
 def _stored(item: Item) -> Item:
     """The item as a read would return it."""
     return from_wire(to_wire(item))
-
-
-def _file(record: Record, turns: list[History]) -> None:
-    """Put a record under the turn that it follows. Laps that came after the run's end do not count."""
-    turn = turns[-1]
-    last = turn.run.last_lap
-    if isinstance(record, Session | Run) or (last is not None and record.lap > last):
-        return
-    match record:
-        case Lap():
-            turns[-1] = replace(turn, laps=(*turn.laps, record))
-        case Discarded():
-            turns[-1] = replace(turn, discarded=(*turn.discarded, record))
-        case Marker():
-            turn.markers[record.lap, record.call] = record
-        case Result():
-            turn.results[record.lap, record.call] = record
-        case LateResult():
-            turn.late[record.lap, record.call] = record

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -16,10 +18,16 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
+Values = Mapping[str, Any] | None
+Put = tuple[Mapping[str, Any], str, Values]
+OnKey = tuple[Mapping[str, str], str, Values]
 _to_wire, _from_wire = TypeSerializer(), TypeDeserializer()
 
 LOST_THE_RACE = frozenset(("ConditionalCheckFailed", "TransactionConflict"))
 BATCH_ATTEMPTS = 8
+BATCH_READS = 100
+BATCH_WRITES = 25
+BATCH_PAUSE = 0.05
 
 
 def to_wire(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,8 +73,10 @@ def named_errors(what: str) -> Generator[None]:
 class Table:
     """One table, plain Python values in and out."""
 
-    def __init__(self, client: DynamoDBClient, name: str) -> None:
-        self.client, self.name = client, name
+    def __init__(
+        self, client: DynamoDBClient, name: str, *, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.client, self.name, self._pause = client, name, pause
 
     def get(self, key: Mapping[str, str]) -> Item | None:
         with named_errors(f"read {key['pk']}"):
@@ -87,33 +97,47 @@ class Table:
                     return [found.get((key["pk"], key["sk"])) for key in keys]
         raise StoreUnavailable(f"read {keys[0]['pk']}: keys were left unprocessed")
 
-    def query(self, pk: str, *, prefix: str = "", after: str = "", before: str = "") -> Iterator[Item]:
-        """Items of a partition in key order: those that begin with `prefix`, or lie between the two others."""
-        condition, values = "pk = :pk", {":pk": pk}
-        if prefix:
-            condition, values = condition + " AND begins_with(sk, :prefix)", values | {":prefix": prefix}
-        elif after and before:
-            condition += " AND sk BETWEEN :after AND :before"
-            values |= {":after": after, ":before": before}
-        elif after or before:
-            condition += " AND sk > :bound" if after else " AND sk < :bound"
-            values |= {":bound": after or before}
-        yield from self._pages(
-            KeyConditionExpression=condition, ExpressionAttributeValues=to_wire(values), ConsistentRead=True
-        )
+    def get_many(self, keys: Sequence[Mapping[str, str]]) -> Iterator[Item]:
+        """What there is under any number of keys, in their order."""
+        for start in range(0, len(keys), BATCH_READS):
+            yield from (item for item in self.get_all(keys[start : start + BATCH_READS]) if item)
 
-    def newest(self, pk: str, prefix: str, *, limit: int) -> list[Item]:
-        """The last items of a partition in key order, newest key first."""
+    def query(
+        self,
+        pk: str,
+        *,
+        prefix: str = "",
+        after: str = "",
+        before: str = "",
+        newest_first: bool = False,
+        page: int | None = None,
+    ) -> Iterator[Item]:
+        """Items of a partition in key order: those that begin with `prefix`, or lie between the two others.
+
+        They are read as they are taken, `page` at a time where it is given.
+        """
+        order: dict[str, Any] = {"ScanIndexForward": False} if newest_first else {}
+        limit: dict[str, Any] = {"Limit": page} if page else {}
+        where = _between(pk, prefix=prefix, after=after, before=before)
+        yield from self._pages(**where, **order, **limit, ConsistentRead=True)
+
+    def newest(
+        self, pk: str, *, prefix: str = "", after: str = "", before: str = "", limit: int
+    ) -> list[Item]:
+        """The last items of such a range, newest key first."""
         with named_errors(f"read {pk}"):
             found = self.client.query(
                 TableName=self.name,
-                KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-                ExpressionAttributeValues=to_wire({":pk": pk, ":prefix": prefix}),
+                **_between(pk, prefix=prefix, after=after, before=before),
                 ConsistentRead=True,
                 ScanIndexForward=False,
                 Limit=limit,
             )
         return [from_wire(item) for item in found["Items"]]
+
+    def keys(self, pk: str) -> Iterator[Item]:
+        """The keys of a partition in order."""
+        yield from self._pages(**_between(pk), ProjectionExpression="pk, sk", ConsistentRead=True)
 
     def query_index(self, index: str, name: str, value: str) -> Iterator[Item]:
         """Keys under one hash key of an index: eventually consistent, so read each before acting on it."""
@@ -123,38 +147,46 @@ class Table:
             ExpressionAttributeValues=to_wire({":value": value}),
         )
 
+    def first_of_index(self, index: str, name: str, value: str, *, before: str, limit: int) -> list[Item]:
+        """The first keys of an index that are listed before a place."""
+        return self._indexed(index, name, value, before=before, limit=limit)
+
+    def newest_of_index(
+        self, index: str, name: str, value: str, *, before: str | None, limit: int
+    ) -> list[Item]:
+        """The last keys of an index that are listed before a place, newest first."""
+        return self._indexed(index, name, value, before=before, limit=limit, ScanIndexForward=False)
+
+    def _indexed(
+        self, index: str, name: str, value: str, *, before: str | None, limit: int, **order: Any
+    ) -> list[Item]:
+        condition, values = f"{name} = :value", {":value": value}
+        if before is not None:
+            condition, values = f"{condition} AND listed_at < :before", values | {":before": before}
+        with named_errors(f"read {value}"):
+            found = self.client.query(
+                TableName=self.name,
+                IndexName=index,
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues=to_wire(values),
+                Limit=limit,
+                **order,
+            )
+        return [from_wire(item) for item in found["Items"]]
+
     def page(self, pk: str, *, prefix: str, limit: int, after: str | None) -> tuple[list[Item], str | None]:
         """One page in key order, and the sort key after which the next one begins."""
         query: dict[str, Any] = {"ExclusiveStartKey": to_wire({"pk": pk, "sk": after})} if after else {}
         with named_errors(f"read {pk}"):
             found = self.client.query(
                 TableName=self.name,
-                KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-                ExpressionAttributeValues=to_wire({":pk": pk, ":prefix": prefix}),
+                **_between(pk, prefix=prefix),
                 ConsistentRead=True,
                 Limit=limit,
                 **query,
             )
         last = found.get("LastEvaluatedKey")
         return [from_wire(item) for item in found["Items"]], from_wire(last)["sk"] if last else None
-
-    def newest_of_index(
-        self, index: str, name: str, value: str, *, limit: int, after: Item | None
-    ) -> tuple[list[Item], Item | None]:
-        """One page of an index, newest first, and the key after which the next one begins."""
-        query: dict[str, Any] = {"ExclusiveStartKey": to_wire(after)} if after else {}
-        with named_errors(f"read {value}"):
-            found = self.client.query(
-                TableName=self.name,
-                IndexName=index,
-                KeyConditionExpression=f"{name} = :value",
-                ExpressionAttributeValues=to_wire({":value": value}),
-                ScanIndexForward=False,
-                Limit=limit,
-                **query,
-            )
-        last = found.get("LastEvaluatedKey")
-        return [from_wire(item) for item in found["Items"]], from_wire(last) if last else None
 
     def _pages(self, **query: Any) -> Iterator[Item]:
         with named_errors("query"):
@@ -166,9 +198,7 @@ class Table:
                     return
                 query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
-    def put(
-        self, item: Mapping[str, Any], *, condition: str, values: Mapping[str, Any] | None = None
-    ) -> None:
+    def put(self, item: Mapping[str, Any], *, condition: str, values: Values = None) -> None:
         """Raises `StaleWrite` where `condition` does not hold."""
         with named_errors(f"write {item['pk']} {item['sk']}"):
             self.client.put_item(**self._put(item, condition, values))
@@ -190,30 +220,58 @@ class Table:
             raise StoreUnavailable(f"write {item['pk']} {item['sk']}: {error}") from error
         return dict(item)
 
-    def delete(self, key: Mapping[str, str], *, condition: str, values: Mapping[str, Any]) -> None:
+    def delete(self, key: Mapping[str, str], *, condition: str, values: Values = None) -> None:
+        """Raises `StaleWrite` where `condition` does not hold."""
         with named_errors(f"delete {key['pk']} {key['sk']}"):
-            self.client.delete_item(
-                TableName=self.name,
-                Key=to_wire(key),
-                ConditionExpression=condition,
-                ExpressionAttributeValues=to_wire(values),
-            )
+            self.client.delete_item(**self._on_key(key, condition, values))
 
-    def transact(self, puts: Sequence[tuple[Mapping[str, Any], str, Mapping[str, Any] | None]]) -> None:
-        """All of `(item, condition, values)` or none. Raises `StaleWrite`."""
+    def delete_all(self, keys: Iterable[Mapping[str, str]]) -> None:
+        """Whatever is there under the keys. What is gone already is success."""
+        rest = iter(keys)
+        while batch := list(islice(rest, BATCH_WRITES)):
+            self._delete_batch(batch)
+
+    def _delete_batch(self, keys: Sequence[Mapping[str, str]]) -> None:
+        left: dict[str, Any] = {self.name: [{"DeleteRequest": {"Key": to_wire(key)}} for key in keys]}
+        with named_errors(f"delete {keys[0]['pk']}"):
+            for attempt in range(BATCH_ATTEMPTS):
+                left = dict(self.client.batch_write_item(RequestItems=left).get("UnprocessedItems", {}))
+                if not left:
+                    return
+                # One partition takes so many deletions a second and no more.
+                self._pause(BATCH_PAUSE * 2**attempt)
+        raise StoreUnavailable(f"delete {keys[0]['pk']}: keys were left unprocessed")
+
+    def transact(
+        self, puts: Sequence[Put], *, deletes: Sequence[OnKey] = (), checks: Sequence[OnKey] = ()
+    ) -> None:
+        """All of `(item or key, condition, values)` or none. Raises `StaleWrite`."""
+        operations: list[Any] = [{"Put": self._put(*put)} for put in puts]
+        operations += [{"Delete": self._on_key(*delete)} for delete in deletes]
+        operations += [{"ConditionCheck": self._on_key(*check)} for check in checks]
         with named_errors(f"transaction on {puts[0][0]['pk']}"):
-            self.client.transact_write_items(
-                TransactItems=[
-                    {"Put": self._put(item, condition, values)} for item, condition, values in puts
-                ]
-            )
+            self.client.transact_write_items(TransactItems=operations)
 
-    def _put(self, item: Mapping[str, Any], condition: str, values: Mapping[str, Any] | None) -> Any:
-        request: dict[str, Any] = {
-            "TableName": self.name,
-            "Item": to_wire(item),
-            "ConditionExpression": condition,
-        }
-        if values:
-            request["ExpressionAttributeValues"] = to_wire(values)
-        return request
+    def _put(self, item: Mapping[str, Any], condition: str, values: Values) -> Any:
+        return self._conditional({"Item": to_wire(item)}, condition, values)
+
+    def _on_key(self, key: Mapping[str, str], condition: str, values: Values) -> Any:
+        return self._conditional({"Key": to_wire(key)}, condition, values)
+
+    def _conditional(self, what: dict[str, Any], condition: str, values: Values) -> dict[str, Any]:
+        request = {"TableName": self.name, **what, "ConditionExpression": condition}
+        return request | {"ExpressionAttributeValues": to_wire(values)} if values else request
+
+
+def _between(pk: str, *, prefix: str = "", after: str = "", before: str = "") -> dict[str, Any]:
+    """What a query asks for; both bounds are included where both are given, and neither where one is."""
+    condition, values = "pk = :pk", {":pk": pk}
+    if prefix:
+        condition, values = condition + " AND begins_with(sk, :prefix)", values | {":prefix": prefix}
+    elif after and before:
+        condition += " AND sk BETWEEN :after AND :before"
+        values |= {":after": after, ":before": before}
+    elif after or before:
+        condition += " AND sk > :bound" if after else " AND sk < :bound"
+        values |= {":bound": after or before}
+    return {"KeyConditionExpression": condition, "ExpressionAttributeValues": to_wire(values)}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from freehold.configuration.built_in import built_in_problems, built_in_tools
 from freehold.configuration.document import ActionGroup, AgentDocument
 from freehold.configuration.functions import function_tools
 from freehold.configuration.group import MOST_TOOLS, Group
@@ -19,7 +20,7 @@ from freehold.configuration.unsupported import UNUSED_IN_AGENT, UNUSED_IN_GROUP,
 from freehold.configuration.validation import parse
 from freehold.decide import MODEL_TIMEOUT_SECONDS
 from freehold.errors import Denied, Invalid, NotFound, Problem
-from freehold.values.agent import Agent, Inference, Limits, Tool
+from freehold.values.agent import Agent, Context, Inference, Limits, Memory, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -73,8 +74,9 @@ def compile_agent(
     tools = groups.tools(source.get("actionGroups"))
     if agent:
         problems += refused(agent)
+        problems += built_in_problems(agent.built_in_tools, tools)
+        tools += built_in_tools(agent.built_in_tools)
         problems += _across(agent, tools, name, known_model)
-        warnings += _no_memory(agent)
         warnings += model_warnings(agent, tools, known_model, region)
     if problems or agent is None:
         raise Invalid(_some(problems))
@@ -89,11 +91,6 @@ def _some(problems: list[Problem]) -> list[Problem]:
 
 def _unused(given: dict[str, Any], names: Iterable[str], path: str) -> list[str]:
     return [f"{at(path, name)} is not used by Freehold" for name in names if name in given]
-
-
-def _no_memory(agent: AgentDocument) -> Iterator[str]:
-    if agent.memory_configuration:
-        yield "memoryConfiguration has no effect yet: this version remembers within a session only"
 
 
 @dataclass
@@ -216,6 +213,7 @@ def _agent(
     document: AgentDocument, tools: tuple[Tool, ...], known_model: Callable[[str], ModelEntry | None]
 ) -> Agent:
     inference, limits = document.inference_configuration, document.limits
+    context, memory = document.context_configuration, document.memory_configuration
     return Agent(
         name=document.agent_name,
         model=model_choice(document.foundation_model, known_model),
@@ -241,4 +239,7 @@ def _agent(
         mode=document.execution_mode,
         tags=document.tags,
         fallback_models=tuple(model_choice(model, known_model) for model in document.fallback_models),
+        memory=memory
+        and Memory(memory.storage_days, memory.session_summary_configuration.max_recent_sessions),
+        context=Context(context.window_tokens, context.compact_at),
     )

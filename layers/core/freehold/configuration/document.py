@@ -206,13 +206,18 @@ class InferenceConfiguration(Part):
 
 
 class SessionSummary(Part):
-    max_recent_sessions: Count = 20
+    max_recent_sessions: Annotated[int, Field(ge=1, le=100)] = 20
 
 
 class Memory(Part):
     enabled_memory_types: Annotated[list[Literal["SESSION_SUMMARY"]], Field(min_length=1, max_length=1)]
     storage_days: Annotated[int, Field(ge=1, le=365)] = 30
-    session_summary_configuration: SessionSummary | None = None
+    session_summary_configuration: SessionSummary = SessionSummary()
+
+
+class ContextConfiguration(Part):
+    window_tokens: Annotated[int, Field(ge=2_000)] | None = None
+    compact_at: Annotated[float, Field(ge=0.1, le=0.9)] = 0.6
 
 
 class RunLimits(Part):
@@ -250,6 +255,7 @@ class AgentDocument(Part):
     action_groups: Annotated[list[Any], Field(max_length=50)] = []
     inference_configuration: InferenceConfiguration = InferenceConfiguration()
     memory_configuration: Memory | None = None
+    context_configuration: ContextConfiguration = ContextConfiguration()
     guardrail_configuration: Json | None = None
     idle_session_ttl: Annotated[int, Field(ge=60, le=31_536_000, alias="idleSessionTTLInSeconds")] = 86_400
     limits: RunLimits = RunLimits()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     KnownModel = Callable[[str], ModelEntry | None]
 
+WINDOW = "contextConfiguration.windowTokens"
+_FULL = "tools and instruction take about {sent:,} tokens in every model call, more than a third"
 _PROFILE = re.compile(
     r"arn:aws(-[a-z-]+)?:bedrock:[a-z0-9-]+:[0-9]{12}:(application-)?inference-profile/[A-Za-z0-9.:_-]+"
 )
@@ -50,6 +52,7 @@ def model_problems(agent: AgentDocument, known_model: KnownModel) -> Iterator[Pr
             yield Problem(
                 "limits.maxCostUsd", f"cannot be kept: the price of {show(model.model)} is not known"
             )
+        yield from _window_problems(agent, model, entry)
         yield from _settings_problems(agent, model, entry)
 
 
@@ -58,6 +61,10 @@ def model_warnings(
 ) -> Iterator[str]:
     """What may keep a model from answering: it is not served in `region`, or its window is full from the start."""
     sent = tokens_of_text(agent.instruction) + sum(tokens_of_tool(tool) for tool in tools if tool.enabled)
+    chosen = agent.context_configuration.window_tokens
+    # The conversation gets 60 % of the window; the answer has to fit, too.
+    if chosen and sent > chosen / 3:
+        yield f"{WINDOW}: {_FULL.format(sent=sent)} of it ({chosen:,})"
     for path, model in _named(agent):
         entry = known_model(model.model)
         if entry is None:
@@ -65,12 +72,8 @@ def model_warnings(
         is_served_elsewhere = region is not None and entry.regions and region not in entry.regions
         if is_served_elsewhere and model.api in (None, entry.api):
             yield f"{path}: {model.model} is not offered in {region} (offered: {', '.join(entry.regions)})"
-        # The conversation gets 60 % of the window; the answer has to fit, too.
-        if entry.window and sent > entry.window / 3:
-            yield (
-                f"{path}: tools and instruction take about {sent:,} tokens in every model call, more than a third"
-                f" of the window of {model.model} ({entry.window:,})"
-            )
+        if chosen is None and entry.window and sent > entry.window / 3:
+            yield f"{path}: {_FULL.format(sent=sent)} of the window of {model.model} ({entry.window:,})"
 
 
 def _named(agent: AgentDocument) -> Iterator[tuple[str, FoundationModel]]:
@@ -78,6 +81,16 @@ def _named(agent: AgentDocument) -> Iterator[tuple[str, FoundationModel]]:
     yield "foundationModel", agent.foundation_model
     for index, model in enumerate(agent.fallback_models):
         yield at("fallbackModels", index), model
+
+
+def _window_problems(
+    agent: AgentDocument, model: FoundationModel, entry: ModelEntry | None
+) -> Iterator[Problem]:
+    chosen = agent.context_configuration.window_tokens
+    if chosen and entry and entry.window and chosen > entry.window:
+        yield Problem(
+            WINDOW, f"is {chosen:,}; must be at most {entry.window:,}, the window of {show(model.model)}"
+        )
 
 
 def _settings_problems(

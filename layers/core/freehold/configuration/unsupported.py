@@ -33,7 +33,6 @@ def refused(agent: AgentDocument) -> Iterator[Problem]:
         "approvals": agent.approvals is not None,
         "onUnknownOutcome": agent.on_unknown_outcome == "ask",
         "escalation": agent.escalation != Escalation(),
-        "builtInTools": bool(agent.built_in_tools),
         "triggers": bool(agent.triggers),
         "agentCollaborators": bool(agent.agent_collaborators),
         "agentCollaboration": agent.agent_collaboration != "DISABLED",

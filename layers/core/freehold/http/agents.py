@@ -76,17 +76,19 @@ def version(caller: Caller, name: str, number: str) -> Json:
 
 def put_alias(caller: Caller, name: str, alias: str, body: str | None) -> Json:
     tenant = caller.needs("admin").tenant
-    route = requests.read(requests.AliasBody, requests.document(body)).routes[0]
+    asked = requests.read(requests.AliasBody, requests.document(body))
     alias = requests.alias_name(alias)
-    wiring.agents().put_alias(tenant, name, alias, str(route.version), now=wiring.now())
-    return shapes.alias_shape(alias, str(route.version))
+    in_order = sorted(asked.routes, key=lambda route: route.version)
+    routes = [(str(route.version), route.weight) for route in in_order]
+    wiring.agents().put_alias(tenant, name, alias, routes, now=wiring.now())
+    return shapes.alias_shape(alias, routes)
 
 
 def aliases(caller: Caller, name: str) -> Json:
     found = wiring.agents().aliases(caller.needs("read").tenant, name)
-    return {"aliases": [shapes.alias_shape(alias, version) for alias, version in found]}
+    return {"aliases": [shapes.alias_shape(alias, routes) for alias, routes in found]}
 
 
 def alias(caller: Caller, name: str, alias_name: str) -> Json:
-    version = wiring.agents().alias(caller.needs("read").tenant, name, alias_name)
-    return shapes.alias_shape(alias_name, version)
+    routes = wiring.agents().alias(caller.needs("read").tenant, name, alias_name)
+    return shapes.alias_shape(alias_name, routes)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from ..adapters.api_keys import SCOPES
@@ -16,24 +16,32 @@ from .images import MOST_IMAGES
 
 MAX_INPUT = 200_000
 # Classic's own pattern. It holds no "/", which API Gateway could not pass on inside a path.
-SessionId = Annotated[str, Field(pattern=r"^[0-9a-zA-Z._:-]{1,100}$")]
+ID = r"^[0-9a-zA-Z._:-]{1,100}$"
+SessionId = Annotated[str, Field(pattern=ID)]
+MemoryId = Annotated[str, Field(pattern=ID)]
 ALIAS = r"^[0-9a-zA-Z_-]{1,100}$"
 AliasName = Annotated[str, Field(pattern=ALIAS)]
 PATH_PART = re.compile(r"[0-9a-zA-Z._:-]{1,100}")
+MOST_ROUTES = 10
+# Weights are shares in a hundred.
+WHOLE = 100
 IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 Attributes = dict[
     Annotated[str, Field(min_length=1, max_length=256)], Annotated[str, Field(max_length=16_384)]
 ]
+# As a run shows it: `key:0123456789ab`.
+PRINCIPAL = r"^[a-z]{1,20}:[!-~]{1,256}$"
+IN_WORDS = {
+    ID: "is not 1 to 100 of the letters a to z and A to Z, digits, '.', '_', ':' and '-'",
+    ALIAS: "is not 1 to 100 of the letters a to z and A to Z, digits, '-' and '_'",
+    PRINCIPAL: "is no type with an id, such as key:0123456789ab",
+}
 Scope = Literal["run", "read", "approve", "admin", "gateway"]
 Status = Literal["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "STOPPED"]
 
 
 class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
-
-
-def _not_yet(given: object) -> None:
-    raise PydanticCustomError("not_yet", "is not supported in this version")
 
 
 class ImageBody(Body):
@@ -48,7 +56,7 @@ class RunBody(Body):
     input: Annotated[str, Field(min_length=1, max_length=MAX_INPUT)]
     images: Annotated[list[ImageBody], Field(max_length=MOST_IMAGES)] = Field(default_factory=list)
     sessionId: SessionId | None = None  # noqa: N815
-    memoryId: Annotated[None, BeforeValidator(_not_yet)] = None  # noqa: N815
+    memoryId: MemoryId | None = None  # noqa: N815
     alias: AliasName | None = None
     sessionAttributes: Attributes = Field(default_factory=dict)  # noqa: N815
     promptSessionAttributes: Attributes = Field(default_factory=dict)  # noqa: N815
@@ -62,16 +70,27 @@ def _number(given: object) -> object:
 
 
 class Route(Body):
-    """One version of an alias, as a number or as the text of one."""
+    """One version of an alias, as a number or as the text of one; `weight` is its share in a hundred."""
 
     version: Annotated[int, BeforeValidator(_number), Field(ge=1, le=999_999)]
-    weight: Literal[100] = 100
+    weight: Annotated[int, Field(ge=1, le=WHOLE)] = WHOLE
+
+
+def _shared_out(routes: list[Route]) -> list[Route]:
+    if len({route.version for route in routes}) < len(routes):
+        raise PydanticCustomError("routes", "each version may be named once")
+    total = sum(route.weight for route in routes)
+    if total != WHOLE:
+        raise PydanticCustomError(
+            "routes", "the weights must sum up to 100, not to {total}", {"total": total}
+        )
+    return routes
 
 
 class AliasBody(Body):
-    """`PUT /agents/{name}/aliases/{alias}`. This release routes to one version."""
+    """`PUT /agents/{name}/aliases/{alias}`."""
 
-    routes: Annotated[list[Route], Field(min_length=1, max_length=1)]
+    routes: Annotated[list[Route], Field(min_length=1, max_length=MOST_ROUTES), AfterValidator(_shared_out)]
 
 
 class KeyBody(Body):
@@ -82,8 +101,21 @@ class KeyBody(Body):
     expiresInDays: Annotated[int, Field(ge=1, le=3650)] | None = None  # noqa: N815
 
 
-class ListQuery(BaseModel):
-    """Query string of the lists; values come as text."""
+class MemoryErasure(Body):
+    """`POST /erasures`: everything of a memory."""
+
+    agent: Annotated[str, Field(pattern=ID)]
+    memoryId: MemoryId  # noqa: N815
+
+
+class PrincipalErasure(Body):
+    """`POST /erasures`: every session that a principal wrote to. `principal` is `type:id`."""
+
+    principal: Annotated[str, Field(pattern=PRINCIPAL)]
+
+
+class Query(BaseModel):
+    """Query string of a call; values come as text."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -93,6 +125,7 @@ class ListQuery(BaseModel):
     agent: str | None = None
     status: Status | None = None
     runId: str | None = None  # noqa: N815
+    memoryId: MemoryId | None = None  # noqa: N815
 
 
 B = TypeVar("B", bound=BaseModel)
@@ -118,9 +151,8 @@ def check_path(path: str) -> None:
     """Raises `Invalid` where a part of the path could be nobody's id: some would be too long for a key."""
     for part in path.split("/"):
         if part and not PATH_PART.fullmatch(part):
-            raise Invalid(
-                f"{part[:40]!r} is not 1 to 100 of letters, digits, '.', '_', ':' and '-'", path="path"
-            )
+            # As ASCII: a letter that looks like another one is told from it.
+            raise Invalid(f"{part[:40]!a} {IN_WORDS[ID]}", path="path")
 
 
 def read(shape: type[B], given: Any) -> B:
@@ -131,19 +163,32 @@ def read(shape: type[B], given: Any) -> B:
         raise Invalid([_problem(detail) for detail in error.errors()]) from error
 
 
-def read_query(given: Mapping[str, str] | None, *allowed: str) -> ListQuery:
-    """The list's query string; a parameter that this list does not know is refused."""
-    unknown = sorted(set(given or {}) - {"limit", "nextToken", *allowed})
+def erasure(given: Any) -> MemoryErasure | PrincipalErasure:
+    """What to erase. Raises `Invalid`."""
+    named: set[Any] = set(cast("dict[Any, Any]", given)) if isinstance(given, dict) else set()
+    if isinstance(given, dict) and not named & {"agent", "memoryId", "principal"}:
+        raise Invalid("name a memory by `agent` and `memoryId`, or a `principal`")
+    return read(PrincipalErasure if "principal" in named else MemoryErasure, given)
+
+
+def read_list_query(given: Mapping[str, str] | None, *allowed: str) -> Query:
+    """As `read_query`, of a list that comes in pages."""
+    return read_query(given, "limit", "nextToken", *allowed)
+
+
+def read_query(given: Mapping[str, str] | None, *allowed: str) -> Query:
+    """The query string; a parameter that this call does not know is refused."""
+    unknown = sorted(set(given or {}) - {*allowed})
     if unknown:
-        known = ", ".join(("limit", "nextToken", *allowed))
+        known = ", ".join(allowed)
         raise Invalid([Problem(name, f"is no parameter here; allowed are {known}") for name in unknown])
-    return read(ListQuery, dict(given or {}))
+    return read(Query, dict(given or {}))
 
 
 def alias_name(given: str) -> str:
     """Raises `Invalid`."""
     if not re.fullmatch(ALIAS, given):
-        raise Invalid("is 1 to 100 of letters, digits, - and _", path="alias")
+        raise Invalid(IN_WORDS[ALIAS], path="alias")
     return given
 
 
@@ -160,5 +205,7 @@ def _problem(detail: Any) -> Problem:
         return Problem(path, "is not a field of this request")
     if detail["type"] == "missing":
         return Problem(path, "is required")
+    if detail["type"] == "string_pattern_mismatch":
+        return Problem(path, f"{IN_WORDS[detail['ctx']['pattern']]}; found {ascii(detail['input'])[:80]}")
     shown = repr(detail["input"])
     return Problem(path, f"{detail['msg'][0].lower()}{detail['msg'][1:]}; found {shown[:80]}")

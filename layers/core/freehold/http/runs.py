@@ -1,4 +1,4 @@
-"""Runs and the items of sessions over HTTP."""
+"""Runs over HTTP."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import uuid
 from ulid import ULID
 
 from .. import wiring
-from ..adapters.lists import PAGE_BYTES, sent_bytes
 from ..beginning import BeginCollaborators, PinnedAgent, Request, begin_run, start_run
 from ..ending import EndCollaborators, cancel_run
 from ..errors import NotFound
@@ -18,8 +17,6 @@ from .caller import Caller
 from .shapes import Json
 
 WAIT_STEP_SECONDS = 0.1
-# A control character takes seven bytes as JSON text inside JSON.
-SENDABLE_CHARACTERS = PAGE_BYTES // 7
 
 
 def start(caller: Caller, agent: str, body: str | None, idempotency_key: str | None) -> tuple[Json, int]:
@@ -31,6 +28,7 @@ def start(caller: Caller, agent: str, body: str | None, idempotency_key: str | N
         agent=agent,
         session_id=asked.sessionId or uuid.uuid4().hex,
         session_named=asked.sessionId is not None,
+        memory_id=asked.memoryId,
         input=asked.input,
         images=images.read([image.data for image in asked.images]),
         principal=caller.principal,
@@ -42,16 +40,22 @@ def start(caller: Caller, agent: str, body: str | None, idempotency_key: str | N
         idempotency_key=requests.idempotency_key(idempotency_key),
     )
     run = begin_run(request, _beginning(caller.tenant, with_images=bool(request.images)))
+    return started(run, wait_seconds=asked.waitSeconds)
+
+
+def started(run: Run, *, wait_seconds: int) -> tuple[Json, int]:
+    """Start a run that was begun, and answer with its ids or, if it ends in time, with the whole of it."""
     run = start_run(run, wiring.sessions(), wiring.executions(), now=wiring.now())
-    run = _wait(run, asked.waitSeconds)
+    run = _wait(run, wait_seconds)
     if run.ended:
         return _whole(run), 200
-    return {"runId": run.key.run_id, "sessionId": run.session_id, "status": run.status}, 202
+    ids = {"runId": run.key.run_id, "sessionId": run.session_id, "status": run.status}
+    return ids | ({"replays": run.replays} if run.replays else {}), 202
 
 
 def _beginning(tenant: str, *, with_images: bool) -> BeginCollaborators:
-    def pin(name: str, alias: str | None, session: Session | None) -> PinnedAgent:
-        pinned = wiring.agents().pin(tenant, name, alias, session)
+    def pin(name: str, alias: str | None, session_id: str, session: Session | None) -> PinnedAgent:
+        pinned = wiring.agents().pin(tenant, name, alias, session_id, session)
         if with_images:
             images.check_model(pinned.agent)
         return pinned
@@ -74,10 +78,11 @@ def _wait(run: Run, seconds: int) -> Run:
 
 
 def get(caller: Caller, run_id: str) -> Json:
-    return _whole(_find(caller.needs("read", "run"), run_id))
+    return _whole(find(caller.needs("read", "run"), run_id))
 
 
-def _find(caller: Caller, run_id: str) -> Run:
+def find(caller: Caller, run_id: str) -> Run:
+    """Raises `NotFound`."""
     key = RunKey.parse(caller.tenant, run_id)
     run = wiring.sessions().run(key) if key else None
     if run is None:
@@ -94,46 +99,13 @@ def _whole(run: Run) -> Json:
 def listed(caller: Caller, query: dict[str, str] | None) -> Json:
     """Newest first. A page may be short while a token says that there is more."""
     caller.needs("read")
-    asked = requests.read_query(query, "sessionId", "agent", "status")
+    asked = requests.read_list_query(query, "sessionId", "agent", "status")
     asked_for = {"session_id": asked.sessionId, "agent": asked.agent, "status": asked.status}
     wanted = {name: value for name, value in asked_for.items() if value is not None}
     runs, token = wiring.lists().runs(caller.tenant, wanted=wanted, limit=asked.limit, token=asked.nextToken)
-    return _page({"runs": [shapes.run_shape(run) for run in runs]}, token)
+    return shapes.page({"runs": [shapes.run_shape(run) for run in runs]}, token)
 
 
 def cancel(caller: Caller, run_id: str, using: EndCollaborators) -> Json:
-    run = _find(caller.needs("run"), run_id)
+    run = find(caller.needs("run"), run_id)
     return shapes.run_shape(cancel_run(run.key, using))
-
-
-def items(caller: Caller, session_id: str, query: dict[str, str] | None) -> Json:
-    """The session's present conversation, or one run of it, in order."""
-    caller.needs("read", "run")
-    asked = requests.read_query(query, "runId")
-    if asked.runId:
-        run = _find(caller, asked.runId)
-        if run.session_id != session_id:
-            raise NotFound(f"no run {asked.runId} in session {session_id}")
-        key = run.key
-    else:
-        session = wiring.sessions().session(caller.tenant, session_id)
-        if session is None:
-            raise NotFound(f"no session {session_id}")
-        key = RunKey(session.tenant, session.conversation, 0)
-    page = wiring.lists().items(key, one_run=bool(asked.runId), limit=asked.limit, token=asked.nextToken)
-    told = (
-        shapes.item_shape(RunKey(key.tenant, key.conversation, turn), record) for turn, record in page.records
-    )
-    return _page({"items": [_sendable(item) for item in told if item is not None]}, page.token)
-
-
-def _sendable(item: Json) -> Json:
-    """A result that fills more than a whole answer is cut; `resultLength` tells how long it is."""
-    result = item.get("result", "")
-    if len(result) <= SENDABLE_CHARACTERS or sent_bytes(item) <= PAGE_BYTES:
-        return item
-    return item | {"result": result[:SENDABLE_CHARACTERS], "resultLength": len(result)}
-
-
-def _page(content: Json, token: str | None) -> Json:
-    return content if token is None else content | {"nextToken": token}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,6 +13,8 @@ from ..adapters.api_keys import ApiKey
 from ..adapters.records import Record
 from ..values.agent import Agent
 from ..values.content import Usage
+from ..values.conversation import Compaction, Erased
+from ..values.memory import Summary
 from ..values.run import Discarded, Lap, LateResult, Marker, Principal, Result, Run, RunKey, Session
 
 Json = dict[str, Any]
@@ -29,6 +33,8 @@ def run_shape(run: Run, *, output: str | None = None) -> Json:
     shape: Json = {
         "runId": run.key.run_id,
         "sessionId": run.session_id,
+        "memoryId": run.memory_id,
+        "replays": run.replays,
         "agent": run.agent,
         "agentVersion": run.agent_version,
         "alias": run.alias,
@@ -75,7 +81,9 @@ def item_shape(key: RunKey, record: Record) -> Json | None:
         case LateResult():
             named = {"at": iso(record.at), "lap": record.lap, "call": record.call, "result": record.content}
             return {"kind": "late", **of_run, **named}
-        case Session():
+        case Compaction():
+            return {"kind": "compaction", **of_run, **_compaction(record)}
+        case _:
             return None
 
 
@@ -107,11 +115,26 @@ def _call(record: Marker | Result) -> Json:
     return {"at": iso(record.at), "lap": record.lap, "call": record.call, "tool": record.tool}
 
 
+def _compaction(compaction: Compaction) -> Json:
+    return {
+        "at": iso(compaction.at),
+        "lap": compaction.lap,
+        "model": compaction.model,
+        "text": compaction.text,
+        "begins": {"turn": compaction.begins.turn, "laps": compaction.begins.laps},
+        **_usage(compaction.usage),
+        "costUsd": _cost(compaction.cost_usd),
+        "durationMs": compaction.duration_ms,
+        "attempt": compaction.attempt,
+    }
+
+
 def _usage(usage: Usage) -> Json:
     return {
         "inputTokens": usage.input_tokens,
         "outputTokens": usage.output_tokens,
         "cachedTokens": usage.cached_tokens,
+        "cacheWrittenTokens": usage.cache_written_tokens,
     }
 
 
@@ -121,6 +144,50 @@ def _cost(cost: Decimal | None) -> float | None:
 
 def _principal(principal: Principal) -> Json:
     return {"type": principal.type, "id": principal.id}
+
+
+def session_shape(session: Session) -> Json:
+    """`turns` counts the messages so far, queued ones too."""
+    active = session.active_turn
+    shape: Json = {
+        "sessionId": session.session_id,
+        "agent": session.agent,
+        "agentVersion": session.agent_version,
+        "alias": session.alias,
+        "memoryId": session.memory_id,
+        "createdAt": iso(session.created_at),
+        "expiresAt": iso(session.expires_at * 1000),
+        "endedAt": iso(session.ended_at),
+        "turns": session.next_turn - 1,
+        "activeRunId": RunKey(session.tenant, session.conversation, active).run_id if active else None,
+        "sessionAttributes": session.session_attributes,
+    }
+    return {name: value for name, value in shape.items() if value is not None}
+
+
+def summary_shape(summary: Summary) -> Json:
+    """One session of a memory; the notes are a model's, and data alone."""
+    return {
+        "sessionId": summary.session_id,
+        "agentVersion": summary.agent_version,
+        "startedAt": iso(summary.started_at),
+        "updatedAt": iso(summary.updated_at),
+        "expiresAt": iso(summary.expires_at * 1000),
+        "turns": summary.through_turn,
+        "topics": list(summary.notes.topics),
+        "openPoints": list(summary.notes.open_points),
+        "preferences": list(summary.notes.preferences),
+    }
+
+
+def erasure_shape(erased: Erased, *, busy: Sequence[str] = (), complete: bool = True) -> Json:
+    """What was erased; `busy` are runs at work that keep their sessions from it."""
+    return {"erased": asdict(erased), "busy": list(busy), "complete": complete}
+
+
+def page(content: Json, token: str | None) -> Json:
+    """A page of a list; without a token it is the last."""
+    return content if token is None else content | {"nextToken": token}
 
 
 def agent_shape(draft: Draft, agent: Agent) -> Json:
@@ -147,8 +214,8 @@ def version_shape(version: Version) -> Json:
     }
 
 
-def alias_shape(alias: str, version: str) -> Json:
-    return {"alias": alias, "routes": [{"version": version}]}
+def alias_shape(alias: str, routes: Sequence[tuple[str, int]]) -> Json:
+    return {"alias": alias, "routes": [{"version": version, "weight": weight} for version, weight in routes]}
 
 
 def key_shape(key: ApiKey) -> Json:

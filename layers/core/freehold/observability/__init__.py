@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from ..ending import EndCollaborators
+    from ..summarizing import SummaryCollaborators
     from ..sweeping import Swept
     from ..tool_call import ToolCollaborators
     from ..turn import Collaborators
     from ..values.run import RunKey
 
-    Using = TypeVar("Using", Collaborators, ToolCollaborators, EndCollaborators)
+    Using = TypeVar("Using", Collaborators, ToolCollaborators, EndCollaborators, SummaryCollaborators)
     Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
 __all__ = ["count_sweep", "handler", "logger", "observed", "report_run"]

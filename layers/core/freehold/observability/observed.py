@@ -24,8 +24,10 @@ from ..errors import (
 if TYPE_CHECKING:
     from ..ports import Model, Models, Sessions, Tools
     from ..values.agent import ModelChoice
+    from ..values.conversation import Compaction
+    from ..values.history import History
     from ..values.model import Message, ModelEntry, ModelReply, ModelRequest
-    from ..values.run import History, Lap, Marker, Result, Run, RunKey, Status
+    from ..values.run import Lap, Marker, Result, Run, RunKey, Status
     from .invocation import Telemetry
 
 ENDS: dict[Status, str] = {
@@ -43,18 +45,18 @@ def dimension(entry: ModelEntry) -> str:
 
 
 class ObservedModels:
-    """`Models`. The second one that is chosen in an invocation is a fallback."""
+    """`Models`. One that is chosen after another in an invocation is a fallback."""
 
     def __init__(self, models: Models, telemetry: Telemetry) -> None:
         self._models, self._telemetry = models, telemetry
-        self._has_chosen = False
+        self._chosen: ModelChoice | None = None
 
     def choose(self, choice: ModelChoice) -> tuple[Model, ModelEntry]:
         model, entry = self._models.choose(choice)
         self._telemetry.note(model_id=entry.id)
-        if self._has_chosen:
+        if self._chosen not in (None, choice):
             self._telemetry.count("ModelFallbacks", model=dimension(entry))
-        self._has_chosen = True
+        self._chosen = choice
         return ObservedModel(model, entry, self._telemetry), entry
 
 
@@ -142,8 +144,8 @@ class ObservedSessions:
             self.statuses.setdefault(key, run.status)
         return run
 
-    def history(self, key: RunKey) -> History | None:
-        history = self._sessions.history(key)
+    def history(self, key: RunKey, compaction: Compaction | None = None) -> History | None:
+        history = self._sessions.history(key, compaction)
         if history is not None:
             self._telemetry.note(agent=history.run.agent)
         return history

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 Place = Literal["path", "query", "header", "cookie", "body", "wholeBody", "function"]
+BuiltIn = Literal["read_more", "current_time"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Tool:
     """One operation of an action group, as offered to the model.
 
     `input_schema` is a JSON Schema of type object. `api_path` and `http_method` (upper case) are set for OpenAPI
-    operations, `function` for function schemas. `lambda_arn` is the executor.
+    operations, `function` for function schemas. `lambda_arn` is the executor, or `built_in` names the tool that
+    Freehold runs itself.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Tool:
     function: str | None = None
     timeout_seconds: int = 60
     max_attempts: int = 3
+    built_in: BuiltIn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,25 @@ class ModelChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """Sessions are summed up, and the newest `max_recent_sessions` are told to later ones for `storage_days`."""
+
+    storage_days: int = 30
+    max_recent_sessions: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """How much of a conversation a model is sent: within `window_tokens` (None: the model's own window).
+
+    The oldest part is compacted once the conversation fills `compact_at` of the window.
+    """
+
+    window_tokens: int | None = None
+    compact_at: float = 0.6
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
     """A compiled agent: the unit that is frozen by digest, pinned by a session and read by every step."""
 
@@ -93,6 +115,8 @@ class Agent:
     mode: Literal["durable", "fast"] = "durable"
     tags: dict[str, str] = field(default_factory=dict[str, str])
     fallback_models: tuple[ModelChoice, ...] = ()
+    memory: Memory | None = None
+    context: Context = Context()
 
     @property
     def models(self) -> tuple[ModelChoice, ...]:

@@ -23,11 +23,15 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the provider counted them. `cached_tokens` are part of `input_tokens`."""
+    """Tokens as the provider counted them.
+
+    `cached_tokens` were read from its cache, `cache_written_tokens` written to it: both are part of `input_tokens`.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+    cache_written_tokens: int = 0
 
     @property
     def total(self) -> int:
@@ -38,4 +42,5 @@ class Usage:
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
             self.cached_tokens + other.cached_tokens,
+            self.cache_written_tokens + other.cache_written_tokens,
         )

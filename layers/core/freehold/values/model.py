@@ -14,6 +14,8 @@ Host = Literal["bedrock-runtime", "bedrock-mantle"]
 Where = Literal["region", "geography", "global"]
 Sampling = Literal["any", "one", "none"]
 Effort = Literal["reasoning_effort", "anthropic", "nova"]
+Purpose = Literal["answer", "compaction", "memory"]
+Cache = Literal["tools", "messages"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,11 @@ Message = UserMessage | AssistantMessage | ToolMessage
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One model call. `model` is the provider's own id; `timeout_seconds` bounds the single attempt."""
+    """One model call. `model` is the provider's own id; `timeout_seconds` bounds the single attempt.
+
+    `purpose` is what the reply is for. `conversation` names what requests with the same beginning have in common, for
+    providers that cache it.
+    """
 
     model: str
     instruction: str
@@ -78,6 +84,8 @@ class ModelRequest:
     tools: tuple[ToolSpec, ...] = ()
     inference: Inference = Inference()
     timeout_seconds: float = 120.0
+    purpose: Purpose = "answer"
+    conversation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +102,24 @@ class ModelReply:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per million tokens, with where and when they were read."""
+    """US dollars per million tokens, with where and when they were read.
+
+    `cache_write` is for tokens that the provider put into its cache; None where those cost what all others do.
+    """
 
     input: Decimal
     output: Decimal
     cached: Decimal
     source: str
     date: str
+    cache_write: Decimal | None = None
 
     def cost(self, usage: Usage) -> Decimal:
         """US dollars of one call."""
-        fresh = usage.input_tokens - usage.cached_tokens
-        tokens = fresh * self.input + usage.cached_tokens * self.cached + usage.output_tokens * self.output
-        return tokens / 1_000_000
+        write = self.input if self.cache_write is None else self.cache_write
+        fresh = usage.input_tokens - usage.cached_tokens - usage.cache_written_tokens
+        tokens = fresh * self.input + usage.cached_tokens * self.cached + usage.cache_written_tokens * write
+        return (tokens + usage.output_tokens * self.output) / 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +129,8 @@ class ModelEntry:
     `host` is the Bedrock endpoint that serves it. `inference` says where a request is answered: in the `region` it
     is sent to, in its `geography`, or anywhere (`global`). `effort` names the provider's way to say how much
     to think; None where the model cannot be told. `sampling`: which of temperature and topP it takes at once.
-    `listed`: it stands in the catalog, and was not made of an agent's own words.
+    `listed`: it stands in the catalog, and was not made of an agent's own words. `cache`: how far it takes marks of
+    what is worth caching: after messages and instruction, or after `tools` as well; None where it takes none.
     """
 
     id: str
@@ -131,6 +145,7 @@ class ModelEntry:
     sampling: Sampling = "any"
     listed: bool = False
     effort: Effort | None = None
+    cache: Cache | None = None
 
     @property
     def maker(self) -> str:

@@ -53,6 +53,7 @@ class Principal:
 class Session:
     """Points to its present conversation. Judged expired by `expires_at` (epoch seconds) alone.
 
+    `ended_at` is set where somebody closed it: its id then begins a new conversation as an expired one's does.
     `carried` are fields that a newer release wrote: while two are deployed, what one puts back keeps the other's.
     """
 
@@ -69,12 +70,34 @@ class Session:
     expires_at: int
     active_turn: int | None = None
     session_attributes: dict[str, str] = field(default_factory=dict[str, str])
+    memory_id: str | None = None
+    ended_at: int | None = None
     carried: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def is_live(self, now: int) -> bool:
+        """Whether its next message goes on with its conversation; `now` is epoch ms."""
+        return self.ended_at is None and self.expires_at > now // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What model calls took beside the laps. `cost_usd` is None where a price is not known."""
+
+    usage: Usage = Usage()
+    cost_usd: Decimal | None = Decimal(0)
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.usage + other.usage, added(self.cost_usd, other.cost_usd))
+
+
+def added(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    """The sum of two costs, unknown where one is."""
+    return None if one is None or other is None else one + other
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over a run, discarded replies included. `cost_usd` is None where any part has no known price."""
+    """Sums over a run, with discarded replies and compactions. `cost_usd` is None where any part has no known price."""
 
     laps: int = 0
     calls: int = 0
@@ -95,6 +118,10 @@ class Run:
     `execution` counts the executions that were started for it; a step of an older one writes nothing. `rev` rises
     with every write to the item. `deadline_at` is set when the run becomes RUNNING. `model_words` are what the
     provider said when the model last failed: the run's error quotes them. `carried`: see `Session`.
+
+    `summary_due`: its session's memory lacks it yet; `summary_attempts` executions were begun for that, the last one at
+    `summary_tried_at`.
+    `replays` is the id of the run whose records answer this one's tools. `compacting` is what its compactions took.
     """
 
     tenant: str
@@ -129,6 +156,12 @@ class Run:
     lost_after: str = ""
     images: tuple[Image, ...] = ()
     model_words: str = ""
+    memory_id: str | None = None
+    summary_due: bool = False
+    summary_attempts: int = 0
+    summary_tried_at: int = 0
+    replays: str | None = None
+    compacting: Spent = Spent()
     carried: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @property
@@ -161,7 +194,8 @@ class Fallback:
 class Lap:
     """One reply of the model. `id` names the invocation that wrote it; the attributes are as of this lap.
 
-    `reasoning_by` is the `ModelEntry.maker` that can read `reasoning`.
+    `reasoning_by` is the `ModelEntry.maker` that can read `reasoning`. `estimate` is how many tokens its request
+    was taken for: beside what the provider counted, it tells how this model counts.
     """
 
     lap: int
@@ -180,6 +214,7 @@ class Lap:
     prompt_session_attributes: dict[str, str] = field(default_factory=dict[str, str])
     reasoning_by: str | None = None
     fallback: Fallback | None = None
+    estimate: int = 0
 
     @property
     def open_calls(self) -> tuple[int, ...]:
@@ -235,65 +270,3 @@ class LateResult:
     call: int
     content: str
     at: int
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """A run and everything written under it, in order."""
-
-    run: Run
-    laps: tuple[Lap, ...] = ()
-    results: dict[tuple[int, int], Result] = field(default_factory=dict[tuple[int, int], Result])
-    markers: dict[tuple[int, int], Marker] = field(default_factory=dict[tuple[int, int], Marker])
-    discarded: tuple[Discarded, ...] = ()
-
-    late: dict[tuple[int, int], LateResult] = field(default_factory=dict[tuple[int, int], LateResult])
-
-    @property
-    def last(self) -> Lap | None:
-        return self.laps[-1] if self.laps else None
-
-    @property
-    def unanswered(self) -> tuple[int, ...]:
-        """Indices of the last lap's calls that have no result yet; a marked one counts."""
-        if self.last is None:
-            return ()
-        return tuple(i for i in self.last.open_calls if (self.last.lap, i) not in self.results)
-
-    @property
-    def session_attributes(self) -> dict[str, str]:
-        """As of now: those of the last lap, changed by its tools' answers in call order."""
-        given = self.last.session_attributes if self.last else self.run.session_attributes
-        return self._changed(given, [result.session_attributes for result in self._last_results])
-
-    @property
-    def prompt_session_attributes(self) -> dict[str, str]:
-        """As `session_attributes`, but for this run alone."""
-        given = self.last.prompt_session_attributes if self.last else self.run.prompt_session_attributes
-        return self._changed(given, [result.prompt_session_attributes for result in self._last_results])
-
-    @property
-    def _last_results(self) -> list[Result]:
-        if self.last is None:
-            return []
-        found = (self.results.get((self.last.lap, i)) for i in self.last.open_calls)
-        return [result for result in found if result is not None]
-
-    @staticmethod
-    def _changed(given: dict[str, str], changes: list[dict[str, str] | None]) -> dict[str, str]:
-        return dict(given) | {name: text for change in changes if change for name, text in change.items()}
-
-    @property
-    def refused_only(self) -> bool:
-        """Whether the last lap asked for calls and none of them may be made."""
-        return self.last is not None and bool(self.last.calls) and not self.last.open_calls
-
-    @property
-    def totals(self) -> Totals:
-        """Sums over the laps so far and every discarded reply."""
-        replies = (*self.laps, *self.discarded)
-        cost: Decimal | None = Decimal(0)
-        for reply in replies:
-            cost = None if cost is None or reply.cost_usd is None else cost + reply.cost_usd
-        usage = sum((reply.usage for reply in replies), Usage())
-        return Totals(len(self.laps), sum(len(lap.calls) for lap in self.laps), usage, cost)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
+from freehold.context import NOTES_HEAD
 from freehold.values.model import (
     AssistantMessage,
+    Message,
     ModelReply,
     ModelRequest,
     ToolMessage,
@@ -18,6 +21,7 @@ from .answer import answer
 from .offers import Offer
 from .plan import Planner
 from .recall import Conversation
+from .summary import extract, notes
 
 CHARACTERS_A_TOKEN = 4
 
@@ -33,15 +37,13 @@ class Rehearsal:
         self._stands_in_for = stands_in_for
 
     def reply(self, request: ModelRequest) -> ModelReply:
-        conversation = Conversation(request.messages)
-        offers = [Offer(spec) for spec in request.tools]
-        step = Planner(conversation, offers).step()
-        turn = sum(isinstance(message, AssistantMessage) for message in request.messages)
-        calls = tuple(
-            ToolUse(f"call_{turn}_{i}", offer.name, json.dumps(arguments, ensure_ascii=False))
-            for i, (offer, arguments) in enumerate(step.calls)
-        )
-        text = "" if calls else answer(conversation, step, offers, self._stands_in_for)
+        match request.purpose:
+            case "answer":
+                text, calls = self._answer(request)
+            case "memory":
+                text, calls = notes(request), ()
+            case "compaction":
+                text, calls = extract(request), ()
         longest = request.inference.maximum_length
         cut = longest is not None and len(text) > longest * CHARACTERS_A_TOKEN
         if cut and longest is not None:
@@ -49,6 +51,27 @@ class Rehearsal:
         written = text + "".join(use.name + use.arguments for use in calls)
         usage = Usage(_tokens(_given(request)), _tokens(written))
         return ModelReply(text, calls, usage, "tools" if calls else "length" if cut else "end", "rehearsal")
+
+    def _answer(self, request: ModelRequest) -> tuple[str, tuple[ToolUse, ...]]:
+        messages = _without_notes(request.messages)
+        conversation = Conversation(messages)
+        offers = [Offer(spec) for spec in request.tools]
+        step = Planner(conversation, offers).step()
+        turn = sum(isinstance(message, AssistantMessage) for message in messages)
+        calls = tuple(
+            ToolUse(f"call_{turn}_{i}", offer.name, json.dumps(arguments, ensure_ascii=False))
+            for i, (offer, arguments) in enumerate(step.calls)
+        )
+        return "" if calls else answer(conversation, step, offers, self._stands_in_for), calls
+
+
+def _without_notes(messages: Sequence[Message]) -> Sequence[Message]:
+    """Matching words would take what stands in the notes for what the user asks now."""
+    match messages:
+        case [UserMessage(text), AssistantMessage(), *since] if text.startswith(NOTES_HEAD):
+            return since
+        case _:
+            return messages
 
 
 def _tokens(text: str) -> int:

@@ -1,0 +1,83 @@
+"""The protocol's values as items with their keys and index entries, and what their writes depend on."""
+
+from __future__ import annotations
+
+from ..values.conversation import Compaction, Lease
+from ..values.memory import Summary
+from ..values.run import Marker, Result, Run, RunKey, Session
+from . import keys
+from .records import Records, folder, summaries_folder
+from .table import Item, Values
+
+NEW = "attribute_not_exists(pk)"
+THERE = "attribute_exists(pk)"
+MARKED = "marked_by = :marker"
+
+
+class Items:
+    """Encodes what more than one access pattern writes."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def run(self, run: Run) -> Item:
+        item = self._records.encode(run, keys.run(run.key), folder=folder(run.key), at=run.created_at)
+        # ULIDs sort by time, so equal milliseconds still have one order.
+        item |= _listed(keys.runs_of(run.tenant), run.created_at, run.key.run_id)
+        if not run.ended or run.undelivered or run.summary_due:
+            item["open_shard"] = keys.open_shard(run.key)
+        return item
+
+    def session(self, session: Session) -> Item:
+        key, at = RunKey(session.tenant, session.conversation, 0), session.created_at
+        where = keys.session(session.tenant, session.session_id)
+        item = self._records.encode(session, where, folder=folder(key), at=at)
+        return item | _listed(keys.sessions_of(session.tenant), at, session.conversation)
+
+    def call(self, key: RunKey, record: Marker | Result) -> Item:
+        where = keys.call(key, record.lap, record.call)
+        return self._records.encode(record, where, folder=folder(key), at=record.at)
+
+    def compaction(self, key: RunKey, compaction: Compaction) -> Item:
+        where = keys.compaction(key, compaction.lap)
+        return self._records.encode(compaction, where, folder=folder(key), at=compaction.at)
+
+    def lease(self, lease: Lease) -> Item:
+        item = self._records.encode(lease, keys.lease(lease.key), folder=folder(lease.key), at=lease.due_at)
+        listed_at = keys.listed_at(lease.due_at, lease.conversation)
+        item |= {"open_shard": keys.due_shard(lease.key), "listed_at": listed_at}
+        if lease.replays is not None:
+            item["runs_of"] = keys.replays_of(lease.tenant, lease.replays)
+        return item
+
+    def summary(self, summary: Summary) -> Item:
+        where = keys.summary(summary.tenant, summary.agent, summary.memory_id, summary.conversation)
+        item = self._records.encode(summary, where, folder=summaries_folder(summary), at=summary.updated_at)
+        listing = keys.memories_of(summary.tenant, summary.agent)
+        return item | _listed(listing, summary.started_at, summary.conversation)
+
+
+def _listed(listing: str, at: int, name: str) -> Item:
+    return {"runs_of": listing, "listed_at": keys.listed_at(at, name)}
+
+
+def unchanged(run: Run) -> tuple[str, Values]:
+    """Every write raises `rev`, so an equal one means that nothing else changed either."""
+    return "rev = :rev", {":rev": run.rev}
+
+
+def unchanged_session(before: Session | None) -> tuple[str, Values]:
+    if before is None:
+        return NEW, None
+    # A session that was removed and made anew starts at another conversation, whatever its rev.
+    values = {":rev": before.rev, ":conversation": before.conversation}
+    return "rev = :rev AND conversation = :conversation", values
+
+
+def marked(marker: Marker | None) -> tuple[str, Values]:
+    return (MARKED, {":marker": marker.marked_by}) if marker else (NEW, None)
+
+
+def written_at(item: Item) -> int:
+    """Epoch ms."""
+    return item.get("at", item.get("created_at", 0))

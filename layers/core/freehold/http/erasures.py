@@ -1,0 +1,33 @@
+"""Erasing everything of a memory or of a principal, over HTTP."""
+
+from __future__ import annotations
+
+import time
+
+from .. import wiring
+from ..erasing import erase_conversations, erase_memory
+from ..values.run import Principal
+from . import requests, shapes
+from .caller import Caller
+from .shapes import Json
+
+# API Gateway waits 29 seconds for an answer, and what was begun is finished.
+WORK_SECONDS = 20
+
+
+def create(caller: Caller, body: str | None) -> Json:
+    """Erase for 20 seconds at most; `complete` is false where more is left for the same request again."""
+    tenant = caller.needs("admin").tenant
+    asked = requests.erasure(requests.document(body))
+    deadline = time.monotonic() + WORK_SECONDS
+
+    def until() -> bool:
+        return time.monotonic() >= deadline
+
+    if isinstance(asked, requests.MemoryErasure):
+        report = erase_memory(tenant, asked.agent, asked.memoryId, wiring.erasing(), until)
+    else:
+        kind, _, principal_id = asked.principal.partition(":")
+        theirs = wiring.lists().conversations_of(tenant, Principal(kind, principal_id))
+        report = erase_conversations(tenant, theirs, wiring.erasing(), until)
+    return shapes.erasure_shape(report.erased, busy=report.busy, complete=report.complete)

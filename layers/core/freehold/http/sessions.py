@@ -1,0 +1,88 @@
+"""Sessions over HTTP: read, closed and erased."""
+
+from __future__ import annotations
+
+from .. import wiring
+from ..adapters.lists import PAGE_BYTES, sent_bytes
+from ..closing import end_session
+from ..ending import EndCollaborators
+from ..erasing import erase_session
+from ..errors import NotFound
+from ..values.run import RunKey, Session
+from . import requests, runs, shapes
+from .caller import Caller
+from .shapes import Json
+
+# A control character takes seven bytes as JSON text inside JSON.
+SENDABLE_CHARACTERS = PAGE_BYTES // 7
+
+
+def listed(caller: Caller, query: dict[str, str] | None) -> Json:
+    """Newest first, expired ones left out. A page may be short while a token says that there is more."""
+    caller.needs("read")
+    asked = requests.read_list_query(query, "agent", "memoryId")
+    asked_for = {"agent": asked.agent, "memory_id": asked.memoryId}
+    wanted = {name: value for name, value in asked_for.items() if value is not None}
+    found, token = wiring.lists().sessions(
+        caller.tenant, wanted=wanted, limit=asked.limit, token=asked.nextToken
+    )
+    told = [shapes.session_shape(session) for session in found if _is_there(session)]
+    return shapes.page({"sessions": told}, token)
+
+
+def get(caller: Caller, session_id: str) -> Json:
+    return shapes.session_shape(_find(caller.needs("read", "run"), session_id))
+
+
+def _find(caller: Caller, session_id: str) -> Session:
+    session = wiring.sessions().session(caller.tenant, session_id)
+    if session is None or not _is_there(session):
+        raise NotFound(f"no session {session_id}")
+    return session
+
+
+def _is_there(session: Session) -> bool:
+    """One that was closed is there for as long as it would have been."""
+    return session.expires_at > wiring.now() // 1000
+
+
+def items(caller: Caller, session_id: str, query: dict[str, str] | None) -> Json:
+    """The session's present conversation, or one run of it, in order."""
+    caller.needs("read", "run")
+    asked = requests.read_list_query(query, "runId")
+    if asked.runId:
+        run = runs.find(caller, asked.runId)
+        if run.session_id != session_id:
+            raise NotFound(f"no run {asked.runId} in session {session_id}")
+        key = run.key
+    else:
+        session = _find(caller, session_id)
+        key = RunKey(session.tenant, session.conversation, 0)
+    page = wiring.lists().items(key, one_run=bool(asked.runId), limit=asked.limit, token=asked.nextToken)
+    told = (
+        shapes.item_shape(RunKey(key.tenant, key.conversation, turn), record) for turn, record in page.records
+    )
+    return shapes.page({"items": [_sendable(item) for item in told if item is not None]}, page.token)
+
+
+def _sendable(item: Json) -> Json:
+    """A result that fills more than a whole answer is cut; `resultLength` tells how long it is."""
+    result = item.get("result", "")
+    if len(result) <= SENDABLE_CHARACTERS or sent_bytes(item) <= PAGE_BYTES:
+        return item
+    return item | {"result": result[:SENDABLE_CHARACTERS], "resultLength": len(result)}
+
+
+def end(caller: Caller, session_id: str, using: EndCollaborators) -> Json:
+    """Close the session. `summaryStarted`: its memory still lacked something, which is being made up for.
+
+    Raises `SessionBusy` while a run is at work.
+    """
+    session, started = end_session(caller.needs("run").tenant, session_id, using)
+    return shapes.session_shape(session) | {"summaryStarted": started}
+
+
+def delete(caller: Caller, session_id: str) -> Json:
+    """Erase the session with its conversation and its summary. Raises `SessionBusy` while a run is at work."""
+    tenant = caller.needs("admin").tenant
+    return shapes.erasure_shape(erase_session(tenant, session_id, wiring.erasing()))

@@ -1,0 +1,74 @@
+"""What becomes of a conversation as it grows, and when it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from .content import Usage
+from .run import RunKey, Totals
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where in a conversation something begins: in turn `turn`, after its first `laps` laps."""
+
+    turn: int = 1
+    laps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """Stands in the place of all that came before `begins`. What it stands for stays readable.
+
+    It was made in turn `turn`, after its lap `lap`. `covered` sums up the laps of turn `begins.turn` that it
+    stands for. `text` is the model's.
+    """
+
+    turn: int
+    lap: int
+    id: str
+    at: int
+    begins: Place
+    text: str
+    model: str
+    usage: Usage
+    duration_ms: int
+    cost_usd: Decimal | None = None
+    attempt: int = 0
+    covered: Totals = Totals()
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """How long a conversation is kept: until `due_at` (epoch ms), and longer as long as its session points to it.
+
+    `erased_at` is set once it was erased: the lease then waits for what a late step may still write. `replays` is the
+    conversation that this one is a copy of, in part.
+    """
+
+    tenant: str
+    conversation: str
+    session_id: str
+    due_at: int
+    erased_at: int | None = None
+    replays: str | None = None
+
+    @property
+    def key(self) -> RunKey:
+        """Of no turn; it names the conversation."""
+        return RunKey(self.tenant, self.conversation, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How much was erased."""
+
+    sessions: int = 0
+    runs: int = 0
+    items: int = 0
+    objects: int = 0
+    summaries: int = 0
+
+    def __add__(self, other: Erased) -> Erased:
+        return Erased(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))

@@ -1,0 +1,303 @@
+"""What agents remember, as it lies in the table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, cast
+
+import boto3
+import pytest
+
+from freehold.adapters.lists import Lists
+from freehold.adapters.table import Table
+from freehold.errors import Invalid, StaleWrite
+from freehold.values.content import Usage
+from freehold.values.memory import Notes, Summary
+from freehold.values.run import Principal, Run, Session, Spent
+from world import START, TENANT, World, agent
+
+DAYS = 30
+NOTES = Notes(("an order",), ("whether it came",), ("no calls",))
+
+
+def summary(number: int, notes: Notes = NOTES, **changes: Any) -> Summary:
+    """Of the session that began as the one of that number."""
+    plain = Summary(
+        TENANT,
+        "helper",
+        "ana",
+        f"s{number}",
+        f"S{number:025d}",
+        "1",
+        started_at=START + number,
+        updated_at=START + number,
+        expires_at=START // 1000 + DAYS * 86_400,
+        through_turn=1,
+        notes=notes,
+        spent=Spent(Usage(10, 5), Decimal("0.5")),
+    )
+    return replace(plain, **changes)
+
+
+def begin(world: World, there: Summary) -> Run:
+    """A session that is remembered as `there` from its beginning."""
+    run = Run(
+        there.tenant,
+        there.conversation,
+        1,
+        there.session_id,
+        there.agent,
+        "1",
+        "d",
+        "live",
+        "durable",
+        "RUNNING",
+        Principal("key", "k1"),
+        "test",
+        "hello",
+        there.started_at,
+        900,
+        memory_id=there.memory_id,
+    )
+    session = Session(
+        run.tenant,
+        run.session_id,
+        run.conversation,
+        run.agent,
+        "1",
+        "d",
+        "live",
+        2,
+        0,
+        there.started_at,
+        there.expires_at,
+        memory_id=there.memory_id,
+    )
+    world.sessions.begin(session, None, run, summary=there, idempotency=None)
+    return run
+
+
+def recent(world: World, run: Run, most: int = 20, now: int = START) -> list[str]:
+    return [each.session_id for each in world.memories.recent(run, most=most, now=now)]
+
+
+# -- one session's
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        summary(1, Notes(), through_turn=0, spent=Spent()),
+        summary(2),
+        summary(3, Notes(("x" * 40_000,))),
+        summary(4, tenant="a#b", agent="h#1", memory_id="ana#1/ünï ~", session_id="s#4"),
+    ],
+    ids=["empty", "small", "large", "odd names"],
+)
+def test_a_summary_is_read_as_it_was_written(world: World, there: Summary):
+    run = begin(world, there)
+
+    assert world.memories.summary(run) == there
+    assert world.memories.all(there.tenant, there.agent, there.memory_id) == [there]
+
+
+def test_a_run_without_a_memory_has_no_summary(world: World):
+    run = world.ask()
+
+    assert world.memories.summary(run) is None
+    assert world.memories.recent(run, most=20, now=START) == ()
+
+
+# -- folding
+
+
+def test_notes_are_folded_on_what_was_read(world: World):
+    before = summary(1, Notes(), through_turn=0)
+    run = begin(world, before)
+    folded = replace(before, through_turn=3, notes=NOTES, updated_at=START + 9)
+
+    world.memories.fold(folded, before=before)
+
+    assert world.memories.summary(run) == folded
+    with pytest.raises(StaleWrite):
+        world.memories.fold(replace(folded, through_turn=2), before=before)
+    assert world.memories.summary(run) == folded
+
+
+def test_a_fold_whose_response_was_lost_is_no_other_s(world: World):
+    before = summary(1)
+    run = begin(world, before)
+    folded = replace(before, through_turn=3)
+
+    world.memories.fold(folded, before=before)
+    world.memories.fold(folded, before=before)
+
+    assert world.memories.summary(run) == folded
+
+
+def test_what_was_forgotten_is_never_written_again(world: World):
+    before = summary(1)
+    run = begin(world, before)
+    world.memories.forget(before)
+
+    with pytest.raises(StaleWrite):
+        world.memories.fold(replace(before, through_turn=2), before=before)
+
+    assert world.memories.summary(run) is None
+
+
+# -- of several sessions
+
+
+def test_the_newest_of_other_sessions_are_told_oldest_first(world: World):
+    runs = [begin(world, summary(number)) for number in (3, 1, 4, 2, 5)]
+
+    assert recent(world, runs[2]) == ["s1", "s2", "s3", "s5"]
+    assert recent(world, runs[2], most=2) == ["s3", "s5"]
+    assert recent(world, runs[2], most=0) == []
+
+
+def test_what_is_empty_or_has_expired_takes_no_place(world: World):
+    for number in range(1, 31):
+        notes = NOTES if number % 10 == 1 else Notes()
+        begin(world, summary(number, notes))
+    gone = begin(world, summary(31, expires_at=START // 1000))
+
+    other = replace(gone, conversation=f"S{99:025d}")
+    assert recent(world, other, most=3) == ["s1", "s11", "s21"]
+    assert recent(world, other, most=3, now=START - 1_000) == ["s11", "s21", "s31"]
+
+
+def test_memories_of_other_ids_agents_and_tenants_are_others(world: World):
+    run = begin(world, summary(1))
+    begin(world, summary(2, memory_id="ana2"))
+    begin(world, summary(3, agent="other"))
+    begin(world, summary(4, tenant="globex"))
+    # Without its parts escaped, this would be the first one's partition.
+    begin(world, summary(5, agent="helper#ana", memory_id=""))
+
+    assert recent(world, replace(run, conversation="C9")) == ["s1"]
+    assert [each.session_id for each in world.memories.all(TENANT, "helper", "ana")] == ["s1"]
+
+
+# -- forgetting
+
+
+def test_all_that_a_summary_ever_put_into_the_bucket_is_deleted_with_it(world: World):
+    first = summary(1, Notes(("x" * 40_000,)))
+    run = begin(world, first)
+    second = replace(first, notes=Notes(("y" * 40_000,)), through_turn=2)
+    world.memories.fold(second, before=first)
+    other = summary(2, Notes(("z" * 40_000,)))
+    begin(world, other)
+
+    assert world.memories.forget(second) == 2
+    assert world.memories.forget(second) == 0
+
+    assert world.memories.summary(run) is None
+    s3: Any = boto3.client("s3")
+    (left,) = s3.list_objects_v2(Bucket="content", Prefix="memories/")["Contents"]
+    assert other.conversation in left["Key"]
+    assert world.memories.all(TENANT, "helper", "ana") == [other]
+
+
+# -- lists
+
+
+def test_an_agent_s_memories_are_listed_newest_session_first(world: World):
+    for number in (2, 1, 3):
+        begin(world, summary(number, memory_id=f"m{number % 2}"))
+    begin(world, summary(4, agent="other"))
+
+    pages = [world.lists.summaries(TENANT, "helper", limit=2, token=None)]
+    pages.append(world.lists.summaries(TENANT, "helper", limit=2, token=pages[0][1]))
+
+    assert [[each.session_id for each in found] for found, _ in pages] == [["s3", "s2"], ["s1"]]
+    assert pages[-1][1] is None
+
+
+def test_sessions_are_listed_newest_first_and_by_what_is_wanted(world: World):
+    world.apply(replace(agent(), name="other"))
+    for number, name in enumerate(("helper", "other", "helper")):
+        world.ask(session=f"plain {number}", agent=name)
+        world.pass_time(1)
+    begin(world, summary(0, started_at=START - 1))
+
+    def found(**wanted: str) -> list[str]:
+        ids: list[str] = []
+        token: str | None = None
+        while True:
+            page, token = world.lists.sessions(TENANT, wanted=wanted, limit=1, token=token)
+            ids += [session.session_id for session in page]
+            if token is None:
+                return ids
+
+    assert found() == ["plain 2", "plain 1", "plain 0", "s0"]
+    assert found(agent="other") == ["plain 1"]
+    assert found(memory_id="ana") == ["s0"]
+
+
+class Behind:
+    """A table's client whose index answers as it did when it was first asked."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._known = client, dict[str, Any]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def query(self, **given: Any) -> Any:
+        asked = str(given)
+        if asked not in self._known:
+            self._known[asked] = self._client.query(**given)
+        return self._known[asked]
+
+
+def test_a_session_that_has_begun_anew_is_not_listed_where_it_began_before(world: World):
+    table = Table(cast(Any, Behind(world.client)), "sessions")
+    lists = Lists(table, world.sessions._records)
+    for number in range(3):
+        world.finish(world.ask(session=f"s{number}"))
+        world.pass_time(1)
+
+    def listed() -> list[str]:
+        found, token = lists.sessions(TENANT, wanted={}, limit=10, token=None)
+        assert token is None
+        return [session.session_id for session in found]
+
+    assert listed() == ["s2", "s1", "s0"]
+    world.pass_time(90_000)
+    world.ask(session="s1")
+
+    assert listed() == ["s2", "s0"]
+
+
+def test_a_token_opens_no_other_agent_s_memories(world: World):
+    for number in (1, 2):
+        begin(world, summary(number))
+    _, token = world.lists.summaries(TENANT, "helper", limit=1, token=None)
+    assert token
+
+    with pytest.raises(Invalid):
+        world.lists.summaries(TENANT, "other", limit=1, token=token)
+    with pytest.raises(Invalid):
+        world.lists.sessions(TENANT, wanted={}, limit=1, token=token)
+
+
+def test_the_conversations_of_a_principal_are_found_by_its_runs(world: World):
+    runs = [world.ask(session=f"s{number}") for number in range(3)]
+    for run in runs:
+        world.finish(run)
+    world.pass_time(1)
+    world.finish(world.ask(session="s1"))
+    theirs = world.ask(session="theirs")
+    other = replace(theirs, principal=Principal("key", "k2"), rev=theirs.rev + 1)
+    world.sessions.end_queued(other, before=theirs)
+
+    mine = [(run.session_id, run.conversation) for run in (runs[1], runs[2], runs[0])]
+    assert list(world.lists.conversations_of(TENANT, Principal("key", "k1"))) == mine
+    assert list(world.lists.conversations_of(TENANT, Principal("key", "k2"))) == [
+        ("theirs", theirs.conversation)
+    ]
+    assert list(world.lists.conversations_of("globex", Principal("key", "k1"))) == []
