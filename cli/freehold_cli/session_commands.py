@@ -68,7 +68,7 @@ def end(ctx: typer.Context, session: SessionId, as_json: AsJson = False) -> None
     with world_of(ctx).client() as client, screen.progress("closing the session"):
         found = client.sessions.end(session)
     told = f"Closed {found.session_id}."
-    screen.answer(found.wire, told + (" Its summary is being finished." if found.summary_started else ""))
+    screen.answer(found.wire, told + (" Its summary is being finished." if found.summary_pending else ""))
 
 
 def delete(ctx: typer.Context, session: SessionId, yes: Yes = False, as_json: AsJson = False) -> None:

@@ -16,7 +16,7 @@ from .reading import mapping, text, text_or_none, whole
 class Session:
     """A conversation that goes on with its next message, unless it was closed at `ended_at`.
 
-    `summary_started` is told by `end` alone: its memory still lacked something, which is being made up for.
+    `summary_pending` is told by `end` alone: its memory still lacks something, which is being made up for.
     """
 
     session_id: str
@@ -30,7 +30,7 @@ class Session:
     turns: int = 0
     active_run_id: str | None = None
     session_attributes: dict[str, str] = field(default_factory=dict[str, str])
-    summary_started: bool = False
+    summary_pending: bool = False
     wire: Wire = field(default_factory=Wire, repr=False, compare=False)
 
     @classmethod
@@ -48,7 +48,7 @@ class Session:
             turns=whole(wire, "turns"),
             active_run_id=text_or_none(wire, "activeRunId"),
             session_attributes={name: text(attributes, name) for name in attributes},
-            summary_started=wire.get("summaryStarted") is True,
+            summary_pending=wire.get("summaryPending") is True,
             wire=dict(wire),
         )
 

@@ -175,9 +175,9 @@ def test_a_closed_session_stays_readable_and_its_id_begins_anew(product: Deploye
 
     assert ended.status == 200
     assert ended.body["endedAt"]
-    assert ended.body["summaryStarted"] is False
+    assert ended.body["summaryPending"] is False
     shown = product.admin.call("GET", "/sessions/s1").body
-    assert shown | {"summaryStarted": False} == ended.body
+    assert shown | {"summaryPending": False} == ended.body
     assert len(product.admin.call("GET", "/sessions/s1/items").body["items"]) == 2
     assert product.admin.call("GET", "/sessions").body["sessions"] == [shown]
 
@@ -205,7 +205,7 @@ def test_closing_makes_up_for_a_summary_that_failed(product: Deployed):
 
     ended = product.admin.call("POST", "/sessions/s1/end").body
 
-    assert ended["summaryStarted"] is True
+    assert ended["summaryPending"] is True
     assert product.started() == [f"{run_id}-1", f"{run_id}-s1"]
 
 

@@ -219,7 +219,7 @@ class FakeApi:
             case "GET", ["sessions", session_id] if session_id == SESSION_ID:
                 return 200, self.sessions[0]
             case "POST", ["sessions", session_id, "end"] if session_id == SESSION_ID:
-                return 200, session(endedAt=at(99), summaryStarted=True)
+                return 200, session(endedAt=at(99), summaryPending=True)
             case "GET", ["agents", "support", "memories"]:
                 return 200, {"memories": [{"memoryId": "customer-7", **each} for each in self.memory]}
             case "GET", ["agents", "support", "memories", "customer-7"]:

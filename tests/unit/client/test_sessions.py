@@ -45,7 +45,7 @@ def test_sessions_are_chosen_by_agent_and_memory():
 
 
 def test_each_call_on_a_session_names_it_whatever_its_id_holds():
-    stack = Stack({"sessionId": "a/b"}, {"sessionId": "a/b", "summaryStarted": True}, report(sessions=1))
+    stack = Stack({"sessionId": "a/b"}, {"sessionId": "a/b", "summaryPending": True}, report(sessions=1))
 
     stack.client.sessions.get("a/b")
     ended = stack.client.sessions.end("a/b")
@@ -56,7 +56,7 @@ def test_each_call_on_a_session_names_it_whatever_its_id_holds():
         ("POST", "/sessions/a%2Fb/end"),
         ("DELETE", "/sessions/a%2Fb"),
     ]
-    assert ended.summary_started
+    assert ended.summary_pending
     assert erasure.erased == Erased(sessions=1)
 
 

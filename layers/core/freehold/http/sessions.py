@@ -74,12 +74,12 @@ def _sendable(item: Json) -> Json:
 
 
 def end(caller: Caller, session_id: str, using: EndCollaborators) -> Json:
-    """Close the session. `summaryStarted`: its memory still lacked something, which is being made up for.
+    """Close the session. `summaryPending`: its memory still lacks something, which is being made up for.
 
     Raises `SessionBusy` while a run is at work.
     """
     session, started = end_session(caller.needs("run").tenant, session_id, using)
-    return shapes.session_shape(session) | {"summaryStarted": started}
+    return shapes.session_shape(session) | {"summaryPending": started}
 
 
 def delete(caller: Caller, session_id: str) -> Json:
