@@ -15,7 +15,7 @@ from pathlib import Path
 from freehold_cli.local.packaging import archive
 from product_stack import ROOT
 
-LOOP = ("invoke_model", "run_tool", "finish_run", "sweep")
+LOOP = ("invoke_model", "run_tool", "finish_run", "summarize_memory", "sweep")
 FUNCTIONS = (*LOOP, "authorizer", "api")
 ROUNDS = 15
 LAYERS = {"layers/core": "CoreLayer", "layers/deps": "DependencyLayer"}

@@ -37,8 +37,9 @@ its own, and results are JSON text. Nothing is derived from the code: all runs a
   the second row draws them from 96 B to 8 KB, evenly in their logarithm.
 * **Bytes written** are the sizes of all items of all writes; the exponent is the slope of the line through their
   logarithms.
-* **Read units** of a lap are those between the write of the lap before and its own. InvokeModel reads the whole run
-  for each lap, so they grow with the history until compaction bounds it. GetItem is the caller asking for the status.
+* **Read units** of a lap are those between the write of the lap before and its own. InvokeModel reads what the window
+  may hold, so they grow with the history until compaction bounds it (the model of this page has a window that never
+  fills; results-sessions.md has one that does). GetItem is the caller asking for the status.
 * **A turn's cost** counts the transitions (durable) or the execution (fast), the invocations of the loop's functions
   and two for the caller's request, write units and read units of the sessions table, the caller's questions for the
   status among them. API Gateway, events, logs, traces and the model itself are not in it.
