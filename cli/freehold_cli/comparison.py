@@ -47,12 +47,17 @@ class Recorded:
         return ", ".join(dict.fromkeys(lap.model for lap in self.laps.values())) or "no model answered"
 
 
-def side_by_side(original: Recorded, replay: Recorded, *, full: bool) -> Table:
-    """A row each lap, then the totals. The last column names what differs; a call that the other lap lacks is marked.
+def side_by_side(original: Recorded, replay: Recorded, *, full: bool) -> tuple[Text, Table]:
+    """A row each lap, then the totals. The last column names what differs.
 
     Arguments in another order or spacing are the same. Long texts are cut unless `full`.
     """
-    table = columns("", f"run {one_line(original.run.run_id)}", f"replay {one_line(replay.run.run_id)}", "")
+    # Beside each other, two ids would leave a narrow terminal no room.
+    heading = Text("\n").join(
+        Text.assemble((f"{name:<7}", "dim"), one_line(each.run.run_id))
+        for name, each in (("run", original), ("replay", replay))
+    )
+    table = columns("", "run", "replay", "differs")
     _row(table, "model", Text(one_line(original.models), "cyan"), Text(one_line(replay.models), "cyan"))
     table.add_row()
     for number in sorted({*original.laps, *replay.laps}):
@@ -66,7 +71,7 @@ def side_by_side(original: Recorded, replay: Recorded, *, full: bool) -> Table:
     for (name, then), (_, now) in zip(_took(original.run), _took(replay.run), strict=True):
         if then or now:
             _row(table, name, Text(then), Text(now))
-    return table
+    return heading, table
 
 
 def _row(table: Table, name: str, then: Text, now: Text, differs: str = "") -> None:
@@ -96,17 +101,15 @@ def _call(call: AskedCall, came_to: str | None, *, full: bool, alike: bool) -> T
         f"{_cut(_arguments(call), full=full)} ",
         style="magenta" if alike else UNLIKE,
     )
-    return (shown if alike else Text(f"{DIFFERS} ", UNLIKE) + shown) + Text(mark, style)
+    return shown + Text(mark, style)
 
 
 def _differing(then: LapItem | None, now: LapItem | None) -> str:
     if then is None or now is None:
         return f"{DIFFERS} {'the replay' if then is None else 'the run'} only"
-    unlike = {
-        "text": then.text.strip() != now.text.strip(),
-        "calls": bool(_unmatched(then, now) or _unmatched(now, then)),
-    }
-    named = ", ".join(name for name, differs in unlike.items() if differs)
+    text = ["text"] if then.text.strip() != now.text.strip() else []
+    calls = [f"→ {one_line(call.name)}" for call in (*_unmatched(then, now), *_unmatched(now, then))]
+    named = ", ".join((*text, *dict.fromkeys(calls)))
     return f"{DIFFERS} {named}" if named else ""
 
 

@@ -39,7 +39,7 @@ def explain(error: Exception, screen: Screen) -> int:
     for path, message in _problems(error):
         line = Text("  ").append(one_line(path), "bold").append(": " if path else "")
         screen.err.print(line.append(printable(message)))
-    hint = _hint(error)
+    hint = "\n".join(getattr(error, "__notes__", ())) or _hint(error)
     if hint:
         screen.err.print(Text(printable(hint), "dim"))
     if screen.json:
@@ -82,7 +82,10 @@ def _hint(error: Exception) -> str:
                 "The key was not accepted, or lacks the scope for this. `freehold keys create` makes others."
             )
         case SessionBusy(run_id=run_id):
-            return f"`freehold show {run_id}` tells what it is doing, `freehold cancel {run_id}` ends it."
+            return (
+                f"`freehold show {run_id}` tells what it is doing, `freehold cancel {run_id}` ends it,"
+                " `freehold ask … --enqueue` waits its turn."
+            )
         case NotFound():
             return "`freehold agents`, `freehold runs` and `freehold sessions list` tell what there is."
         case ServerError(request_id=str(request_id)):

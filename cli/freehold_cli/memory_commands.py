@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from freehold_client import Freehold, Memory, NotFound
+
 from . import session_tables
 from .confirming import Yes, confirm
 from .screen import AsJson, Screen
@@ -45,8 +47,16 @@ def show(ctx: typer.Context, agent: AgentName, memory_id: MemoryId, as_json: AsJ
     """
     screen = Screen(json=as_json)
     with world_of(ctx).client() as client, screen.progress("reading the memory"):
-        found = client.memories.get(agent, memory_id)
+        found = _found(client, agent, memory_id)
     screen.answer(found.wire, *session_tables.memory(found))
+
+
+def _found(client: Freehold, agent: str, memory_id: str) -> Memory:
+    try:
+        return client.memories.get(agent, memory_id)
+    except NotFound as error:
+        error.add_note(f"`freehold memory list {agent}` tells what the agent remembers.")
+        raise
 
 
 def delete(
@@ -55,7 +65,8 @@ def delete(
     memory_id: MemoryId,
     session: Annotated[str | None, typer.Option(metavar="ID", help="Forget this session alone.")] = None,
     everything: Annotated[
-        bool, typer.Option("--everything", help="Erase the sessions as well, with all that was said.")
+        bool,
+        typer.Option("--everything", help="Erase the sessions as well, with all that was said and replays."),
     ] = False,
     yes: Yes = False,
     as_json: AsJson = False,
@@ -86,7 +97,7 @@ def erase(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Erase every session that somebody wrote to, with what is remembered of it. Asks first.
+    """Erase every session that somebody wrote to, with what is remembered of it and its replays. Asks first.
 
     Example: freehold erase key:0123456789ab --yes
     """

@@ -7,13 +7,21 @@ from typing import Annotated
 
 import typer
 
-from freehold_client import Freehold, FreeholdClientError, LapItem, Run, Started
+from freehold_client import (
+    Freehold,
+    FreeholdClientError,
+    InvalidRequest,
+    LapItem,
+    Run,
+    Started,
+    in_order,
+)
 
 from .comparison import Recorded, side_by_side
 from .explain import RUN_FAILED
 from .screen import AsJson, Screen
 from .settings import WrongUse
-from .timeline import Timeline, heading, in_order, outcome
+from .timeline import Timeline, heading, outcome
 from .world import World, world_of
 
 ENOUGH = "q"
@@ -78,13 +86,22 @@ def _compare(
     run_id: str, model: str, api: str | None, client: Freehold, screen: Screen, *, full: bool
 ) -> Run:
     with screen.progress("beginning the replay"):
-        started = client.runs.replay(run_id, model, api=api)
+        started = _begun(run_id, model, api, client)
     _wait_for(started, client, screen)
     with screen.progress("reading both runs"):
         original, replayed = _recorded(run_id, client), _recorded(started.run_id, client)
     wire = {"original": original.wire, "replay": replayed.wire}
-    screen.answer(wire, side_by_side(original, replayed, full=full))
+    screen.answer(wire, *side_by_side(original, replayed, full=full))
     return replayed.run
+
+
+def _begun(run_id: str, model: str, api: str | None, client: Freehold) -> Started:
+    try:
+        return client.runs.replay(run_id, model, api=api)
+    except InvalidRequest as error:
+        if any('"api"' in problem.message for problem in error.problems):
+            error.add_note(f"On the command line: `freehold replay {run_id} --model {model} --api API`.")
+        raise
 
 
 def _wait_for(started: Started, client: Freehold, screen: Screen) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
+
+from freehold_client import Run, in_order
 
 from . import tables
 from .explain import RUN_FAILED
@@ -16,7 +17,7 @@ from .screen import AsJson, Screen
 from .settings import WrongUse
 from .talking import Conversation
 from .talking import chat as chat_with
-from .timeline import Timeline, heading, in_order, outcome
+from .timeline import Timeline, heading, outcome
 from .world import world_of
 
 # The API takes no more, and API Gateway refuses a much larger request without a word of why.
@@ -30,6 +31,13 @@ Memory = Annotated[
     typer.Option("--memory", metavar="ID", help="What the agent remembers under this id. Default: nothing."),
 ]
 Alias = Annotated[str | None, typer.Option(metavar="NAME", help="Which version answers. Default: the draft.")]
+Images = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="A PNG, JPEG, GIF or WebP image for the model; may be given again."),
+]
+Enqueue = Annotated[
+    bool, typer.Option("--enqueue", help="Wait until the session has answered what it was asked before.")
+]
 
 
 def ask(
@@ -41,12 +49,8 @@ def ask(
     session: Session = None,
     memory: Memory = None,
     alias: Alias = None,
-    image: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="A PNG, JPEG, GIF or WebP image for the model; may be given again."
-        ),
-    ] = None,
+    image: Images = None,
+    enqueue: Enqueue = False,
     stream: Annotated[
         bool, typer.Option("--stream/--no-stream", help="Each step, or the answer alone.")
     ] = True,
@@ -63,7 +67,14 @@ def ask(
     message = sys.stdin.read() if text == "-" else text
     with world_of(ctx).client() as client:
         talk = Conversation(
-            client, screen, agent, session_id=session, memory_id=memory, alias=alias, steps=stream
+            client,
+            screen,
+            agent,
+            session_id=session,
+            memory_id=memory,
+            alias=alias,
+            enqueue=enqueue,
+            steps=stream,
         )
         run = talk.say(message, images=[_content(path) for path in image or ()])
     if run.status != "COMPLETED":
@@ -160,5 +171,10 @@ def cancel(
     screen = Screen(json=as_json)
     with world_of(ctx).client() as client, screen.progress("cancelling"):
         found = client.runs.cancel(run)
-    told = f"It has ended already: {found.status}." if found.ended else "It ends before its next step."
-    screen.answer(found.wire, Text(told))
+    screen.answer(found.wire, _cancelled(found))
+
+
+def _cancelled(run: Run) -> str:
+    if run.status == "CANCELLED":
+        return "It is cancelled."
+    return f"It had ended before: {run.status}." if run.ended else "It ends before its next step."

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from .printable import as_json, one_line, printable
@@ -46,7 +47,17 @@ class Screen:
     def show(self, *shown: RenderableType) -> None:
         """Print for people; plain strings are made safe, anything else must be safe already."""
         for each in shown:
-            self.out.print(Text(printable(each)) if isinstance(each, str) else each)
+            if isinstance(each, Table) and not self.out.is_terminal:
+                self._show_unpadded(each)
+            else:
+                self.out.print(Text(printable(each)) if isinstance(each, str) else each)
+
+    def _show_unpadded(self, table: Table) -> None:
+        """Without the blanks that fill its last column."""
+        with self.out.capture() as captured:
+            self.out.print(table)
+        lines = captured.get().rstrip("\n").split("\n")
+        self.out.print(Text("\n".join(line.rstrip() for line in lines)), soft_wrap=True)
 
     def write_json(self, wire: Any) -> None:
         sys.stdout.write(as_json(wire) + "\n")

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from freehold_client import in_order
+
 from . import session_tables
 from .confirming import Yes, confirm
 from .screen import AsJson, Screen
-from .timeline import Timeline, in_order
+from .timeline import Timeline
 from .world import world_of
 
 SessionId = Annotated[
@@ -72,7 +74,7 @@ def end(ctx: typer.Context, session: SessionId, as_json: AsJson = False) -> None
 
 
 def delete(ctx: typer.Context, session: SessionId, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Erase a session with all that was said in it and what is remembered of it. Asks first.
+    """Erase a session with all that was said in it, what is remembered of it, and its replays. Asks first.
 
     Example: freehold sessions delete front-desk --yes
     """

@@ -16,6 +16,8 @@ from .printable import one_line
 from .screen import Screen
 from .tables import add, columns
 
+NOT_YET = "not summed up yet"
+
 
 def sessions(found: Sequence[Session]) -> Table | str:
     if not found:
@@ -38,7 +40,10 @@ def sessions(found: Sequence[Session]) -> Table | str:
 
 def _now(session: Session) -> str:
     if session.active_run_id:
-        return f"answering, run {session.active_run_id}"
+        doing = "replaying" if session.replay else "answering"
+        return f"{doing}, run {session.active_run_id}"
+    if session.replay:
+        return "a replay"
     return "closed" if session.ended_at else ""
 
 
@@ -72,7 +77,7 @@ def memories(found: Sequence[RememberedSession]) -> Table | str:
     table = columns("memory", "session", "turns", "began", "changed")
     for each in found:
         times = (figures.clock(each.started_at), figures.clock(each.updated_at))
-        add(table, each.memory_id, each.session_id, str(each.turns), *times)
+        add(table, each.memory_id, each.session_id, str(each.turns or NOT_YET), *times)
     return table
 
 
@@ -91,7 +96,9 @@ def memory(one: Memory) -> Iterator[Text]:
             for line in lines:
                 yield Text.assemble((f"  {name:<8}", "cyan"), one_line(line))
         if not any(notes.values()):
-            yield Text("  nothing yet", "dim")
+            yield Text("  nothing to note" if each.turns else f"  {NOT_YET}", "dim")
+        if each.turns and "usage" in each.wire:
+            yield Text(f"  {figures.tokens(each.usage)} · {figures.cost(each.cost_usd)}", "dim")
 
 
 def conclude(screen: Screen, report: Erasure) -> None:
@@ -107,5 +114,5 @@ def conclude(screen: Screen, report: Erasure) -> None:
     for run_id in report.busy:
         screen.note(f"Run {run_id} is at work, so its session stays. End it with `freehold cancel {run_id}`.")
     if report.busy or not report.complete:
-        screen.note("Something is left: the same command goes on.")
+        screen.note("Not everything is erased yet. Run the same command again.")
         raise typer.Exit(NOT_DONE)

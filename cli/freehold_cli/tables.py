@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 from rich.table import Table
 from rich.text import Text
@@ -25,8 +26,7 @@ def agents(found: Sequence[AgentSummary]) -> Table | str:
 
 def agent(one: Agent, versions: Iterable[Version], aliases: Iterable[Alias]) -> list[Text | Table]:
     """An agent in full: model, tools, versions and aliases."""
-    model = one.configuration.get("foundationModel", "")
-    head = Text.assemble((one_line(one.agent_name), "bold"), (f"  {one_line(str(model))}", "cyan"))
+    head = Text.assemble((one_line(one.agent_name), "bold"), (f"  {one_line(_model(one))}", "cyan"))
     described = one.configuration.get("description")
     if described:
         head.append(f"\n{one_line(str(described))}")
@@ -35,6 +35,15 @@ def agent(one: Agent, versions: Iterable[Version], aliases: Iterable[Alias]) -> 
     head.append("\nversions: ", "dim").append(one_line(", ".join(frozen) or "none, the draft only"))
     head.append("\naliases:  ", "dim").append(one_line(", ".join(names) or "none; runs use DRAFT"))
     return [head, tools(one.tools), *(Text(f"warning: {one_line(each)}", "yellow") for each in one.warnings)]
+
+
+def _model(one: Agent) -> str:
+    """The configuration has an id, or a mapping of it and its API."""
+    named: Any = one.configuration.get("foundationModel", "")
+    if not isinstance(named, dict):
+        return str(named)
+    model = cast("dict[str, Any]", named)
+    return f"{model.get('model')} ({model['api']})" if model.get("api") else str(model.get("model"))
 
 
 def _led_to(alias: Alias) -> str:
@@ -71,7 +80,7 @@ def runs(found: Sequence[Run]) -> Table | str:
         add(
             table,
             run.run_id,
-            run.agent,
+            f"{run.agent} (replay)" if run.replays else run.agent,
             Text(one_line(run.status), STATUS_STYLES.get(run.status, "yellow")),
             figures.clock(run.created_at, "%m-%d %H:%M"),
             took(run),

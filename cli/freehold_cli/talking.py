@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Literal
 
 from rich.text import Text
 
@@ -41,6 +42,7 @@ class Conversation:
         session_id: str | None = None,
         memory_id: str | None = None,
         alias: str | None = None,
+        enqueue: bool = False,
         steps: bool = True,
     ) -> None:
         self._client = client
@@ -49,6 +51,7 @@ class Conversation:
         self._session_id = session_id
         self._memory_id = memory_id
         self._alias = alias
+        self._when_busy: Literal["enqueue"] | None = "enqueue" if enqueue else None
         self._steps = steps and not screen.json
         self._said = ""
 
@@ -65,6 +68,7 @@ class Conversation:
                 session_id=self._session_id,
                 memory_id=self._memory_id,
                 alias=self._alias,
+                when_busy=self._when_busy,
             )
             self._session_id = started.session_id
             try:

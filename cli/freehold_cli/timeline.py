@@ -74,7 +74,7 @@ class Timeline:
                 told = f"{item.model}, lap {item.lap}: a second reply, not used"
                 return self._lines(item.at, "model", "bold cyan", [_dim(told, _paid(item))])
             case CompactionItem():
-                return self._lines(item.at, "memory", "bold yellow", self._compaction(item))
+                return self._lines(item.at, "compact", "bold yellow", self._compaction(item))
             case OtherItem():
                 told = f"a step of a kind that this version does not know: {item.kind}"
                 return self._lines(item.at, "?", "bold", [_dim(told)])
@@ -103,7 +103,7 @@ class Timeline:
     def _compaction(self, item: CompactionItem) -> Iterator[Text]:
         again = f"attempt {item.attempt + 1}" if item.attempt else ""
         took = figures.duration(item.duration_ms)
-        yield _dim(f"compacted {_covered(item)}", item.model, took, _paid(item), again)
+        yield _dim(_covered(item), item.model, took, _paid(item), again)
         yield self._content(item.text)
 
     def _content(self, text: str) -> Text:
@@ -116,7 +116,8 @@ class Timeline:
     def _lines(self, at: str, who: str, style: str, parts: Iterable[Text]) -> Text:
         offset = figures.between(self._begun, at)
         when = f"{offset / 1000:7.2f} s" if offset is not None else ""
-        gutter = Text.assemble((f"{when:>9}  ", "dim"), (f"{who:<7}", style))
+        told = f"{who:<6} "  # a longer word begins further left
+        gutter = Text.assemble((f"{when:>9}".ljust(GUTTER - len(told)), "dim"), (told, style))
         lines = [line for part in parts for line in self._broken(part)]
         hanging = [gutter, *(Text(" " * GUTTER if line else "") for line in lines[1:])]
         return Text("\n").join(margin + line for margin, line in zip(hanging, lines or [Text()], strict=True))
@@ -128,22 +129,6 @@ class Timeline:
             return lines
         room = self._width - GUTTER
         return [piece for line in lines for piece in (line.wrap(Console(width=room), room) or [line])]
-
-
-def in_order(items: Iterable[Item]) -> list[Item]:
-    """As things happened: the API tells of compactions after all else."""
-    return sorted(items, key=lambda item: (item.turn, _lap(item)))
-
-
-def _lap(item: Item) -> int:
-    match item:
-        case UserItem():
-            return 0
-        case OtherItem():
-            lap = item.wire.get("lap")
-            return lap if isinstance(lap, int) else 0
-        case _:
-            return item.lap
 
 
 def _covered(item: CompactionItem) -> str:

@@ -31,6 +31,7 @@ from .items import (
     Principal,
     Usage,
     UserItem,
+    in_order,
 )
 from .keys import Key
 from .memories import Memory, RememberedSession
@@ -77,4 +78,5 @@ __all__ = [
     "Usage",
     "UserItem",
     "Version",
+    "in_order",
 ]

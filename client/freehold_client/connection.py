@@ -27,6 +27,7 @@ ATTEMPTS = 4
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 20.0
 TRY_AGAIN = frozenset((429, 502, 503, 504))
+NO_NAMES = frozenset(("", ".", ".."))
 LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 
 Json = dict[str, Any]
@@ -108,7 +109,13 @@ class Connection:
 
 
 def segment(name: str) -> str:
-    """`name` as one part of a path, whatever it holds."""
+    """`name` as one part of a path, whatever it holds. Raises `InvalidRequest` for what would be another place.
+
+    On the way to the stack, `.` and `..` are taken for places in the path, and an empty part may be left out.
+    """
+    if name in NO_NAMES:
+        problem = Problem("id", f"is {name!r}; 1 to 100 characters are allowed, and neither '.' nor '..'")
+        raise InvalidRequest(400, "The request is invalid", f"{problem}; nothing was sent", [problem])
     return quote(name, safe="")
 
 

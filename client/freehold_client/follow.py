@@ -14,6 +14,7 @@ from .items import (
     LateItem,
     OtherItem,
     UserItem,
+    in_order,
     read_item,
 )
 from .reading import mappings, text
@@ -36,8 +37,11 @@ class Follower:
         self._newest_lap = 0
         self._newest_page: str | None = None
 
-    def news(self, *, everything: bool = False) -> Iterator[Item]:
-        """Each item that is new, or that was `started` and now has its result."""
+    def news(self, *, everything: bool = False) -> list[Item]:
+        """Each item that is new, or that was `started` and now has its result, in the order of the laps."""
+        return in_order(self._unseen(everything=everything))
+
+    def _unseen(self, *, everything: bool) -> Iterator[Item]:
         token = None if everything else self._newest_page
         while True:
             query = {"runId": self._run_id, "nextToken": token}

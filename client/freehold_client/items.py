@@ -214,6 +214,21 @@ def read_item(wire: Mapping[str, Any]) -> Item:
             return OtherItem(**kept, kind=kind)
 
 
+def in_order(items: Iterable[Item]) -> list[Item]:
+    """As things happened: the API tells of compactions after all else."""
+    return sorted(items, key=lambda item: (item.turn, _lap(item)))
+
+
+def _lap(item: Item) -> int:
+    match item:
+        case UserItem():
+            return 0
+        case OtherItem():
+            return whole(item.wire, "lap")
+        case _:
+            return item.lap
+
+
 def _reply(wire: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "lap": whole(wire, "lap"),

@@ -8,13 +8,16 @@ from typing import Any
 
 from .connection import Connection, pages, segment
 from .erasures import Erasure
-from .items import Wire
-from .reading import mappings, text, texts, whole
+from .items import Usage, Wire
+from .reading import mapping, mappings, number, text, texts, whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RememberedSession:
-    """One session in a memory, through its turn `turns`. Lists leave out what is remembered of it."""
+    """One session in a memory, through its turn `turns`; 0 says that nothing was summed up yet.
+
+    Lists leave out what is remembered and what that took. `cost_usd` is None where a price is unknown.
+    """
 
     session_id: str
     memory_id: str = ""
@@ -26,6 +29,8 @@ class RememberedSession:
     topics: tuple[str, ...] = ()
     open_points: tuple[str, ...] = ()
     preferences: tuple[str, ...] = ()
+    usage: Usage = Usage()
+    cost_usd: float | None = None
     wire: Wire = field(default_factory=Wire, repr=False, compare=False)
 
     @classmethod
@@ -41,6 +46,8 @@ class RememberedSession:
             topics=texts(wire, "topics"),
             open_points=texts(wire, "openPoints"),
             preferences=texts(wire, "preferences"),
+            usage=Usage.read(mapping(wire, "usage")),
+            cost_usd=number(wire, "costUsd"),
             wire=dict(wire),
         )
 

@@ -196,10 +196,8 @@ class Runs:
         pauses = _pauses()
         while True:
             now = self.get(run.run_id)  # before the items: what an ended run wrote is then all there to read
-            news = False
-            for item in follower.news(everything=now.ended):
-                news = True
-                yield item
+            news = follower.news(everything=now.ended)
+            yield from news
             if now.ended:
                 yield now
                 return

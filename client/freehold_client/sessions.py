@@ -16,7 +16,8 @@ from .reading import mapping, text, text_or_none, whole
 class Session:
     """A conversation that goes on with its next message, unless it was closed at `ended_at`.
 
-    `summary_pending` is told by `end` alone: its memory still lacks something, which is being made up for.
+    That of a replay was closed from its beginning. `summary_pending` is told by `end` alone: its memory still lacks
+    something, which is being made up for.
     """
 
     session_id: str
@@ -27,6 +28,7 @@ class Session:
     created_at: str = ""
     expires_at: str = ""
     ended_at: str | None = None
+    replay: bool = False
     turns: int = 0
     active_run_id: str | None = None
     session_attributes: dict[str, str] = field(default_factory=dict[str, str])
@@ -45,6 +47,7 @@ class Session:
             created_at=text(wire, "createdAt"),
             expires_at=text(wire, "expiresAt"),
             ended_at=text_or_none(wire, "endedAt"),
+            replay=wire.get("replay") is True,
             turns=whole(wire, "turns"),
             active_run_id=text_or_none(wire, "activeRunId"),
             session_attributes={name: text(attributes, name) for name in attributes},

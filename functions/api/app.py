@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 from typing import Any, NoReturn, cast
 from urllib.parse import unquote
@@ -20,6 +21,7 @@ from freehold.http.problems import PROBLEM_JSON, problem
 from freehold.http.shapes import Json
 from freehold.observability import handler, logger, observed
 
+ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
 app = APIGatewayRestResolver(serializer=partial(json.dumps, ensure_ascii=False))
 
 
@@ -189,7 +191,9 @@ def revoke_key(key_id: str) -> Response[str]:
 
 @handler
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    # API Gateway hands the path over as it was sent, with its percent signs.
-    answer = app.resolve({**event, "path": unquote(event["path"])}, context)
+    # API Gateway hands the path over as it was sent, with its percent signs. A "/" inside an id keeps its own,
+    # which no id may have.
+    path = unquote(ENCODED_SLASH.sub("%252F", event["path"]))
+    answer = app.resolve({**event, "path": path}, context)
     answer["multiValueHeaders"]["x-request-id"] = [event["requestContext"]["requestId"]]
     return answer

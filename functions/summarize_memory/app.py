@@ -15,5 +15,4 @@ from freehold.summarizing import SummaryInvocation, summarize
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Sum up a conversation: `{run, step, attempt}`, where `step` is `compact` (its oldest part) or `memory`."""
     invocation = SummaryInvocation.of(event, context.get_remaining_time_in_millis())
-    summarize(invocation, observed(wiring.summaries()))
-    return {}
+    return {"done": summarize(invocation, observed(wiring.summaries()))}

@@ -103,11 +103,11 @@ MUTANTS: dict[str, tuple[Mutate, str]] = {
     "one of us that may be a tool": (forget_an_own_function, "SweepFunction could be a tool"),
     "an erasure of agents": (
         statement("ApiRole", "ErasureOfContent", Resource={"Fn::Sub": "${ContentBucket.Arn}/*"}),
-        "ApiRole.ErasureOfContent may delete more than conversations and memories",
+        "ApiRole.ErasureOfContent may delete more than conversations",
     ),
     "a look at every object": (
         statement("SweepRole", "ContentToErase", Condition=None),
-        "SweepRole.ContentToErase lists more than conversations and memories",
+        "SweepRole.ContentToErase lists more than conversations",
     ),
     "every model": (
         statement("InvokeModelRole", "Models", Resource=f"{ARN}:bedrock:us-east-1::foundation-model/*"),
@@ -172,7 +172,6 @@ MUTANTS: dict[str, tuple[Mutate, str]] = {
     "no versions": (drop("ContentBucket", P, "VersioningConfiguration"), "ContentBucket keeps no versions"),
     "versions for ever": (keep("erased", "NoncurrentVersionExpiration"), "keeps old versions for ever"),
     "conversations for ever": (keep("conversations", "ExpirationInDays"), "keeps conversations for ever"),
-    "memories for ever": (keep("memories", "ExpirationInDays"), "keeps memories for ever"),
     "items for ever": (drop("SessionsTable", P, "TimeToLiveSpecification"), "keeps its items for ever"),
     "a table that goes with the stack": (drop("SessionsTable", "DeletionPolicy"), "has no DeletionPolicy"),
     "a bucket that an update deletes": (

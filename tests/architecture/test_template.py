@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from freehold.configuration.document import Memory
 from rendering import ARN, HERE, REGION, Template, configuration, rendered, source, transformed
 
 from .deployment import ROOT, folder, functions, resources, template, value
@@ -48,15 +47,6 @@ def test_a_run_is_not_taken_for_lost_while_a_step_may_still_be_at_work(environme
 
     assert tool < state < patience
     assert retention + 2 < content
-
-
-def test_objects_of_a_memory_outlast_its_items():
-    """DynamoDB may be two days late."""
-    rules = resources("AWS::S3::Bucket")["ContentBucket"]["LifecycleConfiguration"]["Rules"]
-    (days,) = [rule["ExpirationInDays"] for rule in rules if rule.get("Prefix") == "memories/"]
-    storage = Memory.model_json_schema()["properties"]["storageDays"]
-
-    assert days > storage["maximum"] + 2
 
 
 # -- settings

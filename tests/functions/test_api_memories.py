@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from freehold import wiring
+from freehold.values.content import Usage
 from freehold.values.memory import Notes, Summary
+from freehold.values.run import Spent
 
 from .caller import TENANT, Caller
 from .deployed import Deployed, remembering
@@ -77,7 +80,7 @@ def test_a_session_has_the_memory_that_it_began_with(product: Deployed, began: s
 def test_a_memory_is_shown_oldest_session_first_with_what_is_not_summed_up_yet(product: Deployed):
     for session_id in ("s1", "s2"):
         talk(product, session_id)
-    kept = remember("s1")
+    kept = remember("s1", spent=Spent(Usage(100, 20), Decimal("0.25")))
 
     shown = product.admin.call("GET", "/agents/helper/memories/m1").body
 
@@ -93,10 +96,13 @@ def test_a_memory_is_shown_oldest_session_first_with_what_is_not_summed_up_yet(p
         "topics": ["The blue door"],
         "openPoints": ["Who has the key?"],
         "preferences": ["Short answers"],
+        "usage": {"inputTokens": 100, "outputTokens": 20, "cachedTokens": 0, "cacheWrittenTokens": 0},
+        "costUsd": 0.25,
     }
     assert first["startedAt"] <= first["updatedAt"] < first["expiresAt"]
     assert kept.expires_at > wiring.now() // 1000
     assert (second["sessionId"], second["turns"], second["topics"]) == ("s2", 0, [])
+    assert (second["usage"]["inputTokens"], second["costUsd"]) == (0, 0)
 
 
 def test_memories_are_listed_newest_session_first_each_once(product: Deployed):
@@ -154,7 +160,7 @@ def test_a_memory_is_forgotten_and_its_sessions_stay(product: Deployed):
     answer = product.admin.call("DELETE", "/agents/helper/memories/m1")
 
     nothing = {"sessions": 0, "runs": 0, "objects": 0}
-    assert answer.body == {"erased": {**nothing, "items": 2, "summaries": 2}, "busy": [], "complete": True}
+    assert answer.body == {"erased": {**nothing, "items": 4, "summaries": 2}, "busy": [], "complete": True}
     assert product.admin.call("GET", "/agents/helper/memories/m1").status == 404
     assert product.admin.call("DELETE", "/agents/helper/memories/m1").status == 404
     assert len(product.admin.call("GET", "/sessions").body["sessions"]) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from .aws import REQUESTS
 from .deployed import Deployed, agent, deployed
+from .lambdas import invoke
 from .problems import is_problem
 
 
@@ -57,6 +59,11 @@ def product(standing: Deployed) -> Iterator[Deployed]:
         ({"input": "hi", "sessionId": "a#b"}, "sessionId"),
         ({"input": "hi", "sessionId": "a\x00b"}, "sessionId"),
         ({"input": "hi", "sessionId": "s" * 10_000}, "sessionId"),
+        ({"input": "hi", "sessionId": "."}, "sessionId"),
+        ({"input": "hi", "sessionId": ".."}, "sessionId"),
+        ({"input": "hi", "memoryId": "."}, "memoryId"),
+        ({"input": "hi", "memoryId": ".."}, "memoryId"),
+        ({"input": "hi", "alias": ".."}, "alias"),
         ({"input": "hi", "memoryId": "\u0430"}, "memoryId"),
         ({"input": "hi", "memoryId": "a#b"}, "memoryId"),
         ({"input": "hi", "memoryId": "a/b"}, "memoryId"),
@@ -105,6 +112,8 @@ def test_a_memory_of_an_agent_without_one_is_refused(product: Deployed):
         ({"memoryId": "m1"}, ["agent"]),
         ({"agent": "helper", "memoryId": "a#b"}, ["memoryId"]),
         ({"agent": "helper", "memoryId": "m" * 10_000}, ["memoryId"]),
+        ({"agent": "helper", "memoryId": ".."}, ["memoryId"]),
+        ({"agent": "..", "memoryId": "m1"}, ["agent"]),
         ({"agent": "\u0430", "memoryId": "m1"}, ["agent"]),
         ({"agent": "helper", "memoryId": "m1", "principal": "key:k"}, ["agent", "memoryId"]),
         ({"agent": "helper", "memoryId": "m1", "sessionId": "s"}, ["sessionId"]),
@@ -241,6 +250,8 @@ def test_a_wrong_query_is_told_by_its_parameter(product: Deployed, query: dict[s
         ("GET", "/sessions/s1/items", {"agent": "helper"}),
         ("GET", "/agents/helper/memories", {"memoryId": "m"}),
         ("DELETE", "/agents/helper/memories/m1", {"sessionId": "\u0430"}),
+        ("DELETE", "/agents/helper/memories/m1", {"sessionId": ".."}),
+        ("GET", "/sessions", {"memoryId": "."}),
         ("DELETE", "/agents/helper/memories/m1", {"limit": "1"}),
         ("DELETE", "/agents/helper/memories/m1", {"session": "s1"}),
     ],
@@ -296,6 +307,17 @@ def test_an_unknown_call_is_not_found(product: Deployed, method: str, path: str)
         "/sessions/a#b",
         "/sessions/a\x1b",
         "/sessions/" + "s" * 10_000,
+        "/agents/..",
+        "/agents/.",
+        "/agents/helper/aliases/..",
+        "/agents/helper/versions/.",
+        "/agents/helper/memories/..",
+        "/agents/helper/memories/.",
+        "/agents/../memories/m1",
+        "/sessions/..",
+        "/sessions/./items",
+        "/runs/..",
+        "/keys/..",
         "/agents/helper/memories/\u0430",
         "/agents/helper/memories/a#b",
         "/agents/helper/memories/\x00",
@@ -310,6 +332,32 @@ def test_what_can_be_no_id_is_refused_before_any_table_is_asked(product: Deploye
         assert is_problem(answer)
         assert answer.body["problems"][0]["path"] == "path"
     assert REQUESTS.made == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/agents/%2e%2e",
+        "/agents/helper/memories/%2E.",
+        "/agents/helper/memories/%2e",
+        "/agents/helper%2Fmemories%2Fm1",
+        "/sessions/front%2fitems",
+        "/runs/%252e%252e",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_percent_signs_hide_no_other_place(product: Deployed, method: str, path: str):
+    told = invoke("api", product.admin.event(method, "/") | {"path": path})
+
+    assert told["statusCode"] == 400
+    assert json.loads(told["body"])["problems"][0]["path"] == "path"
+    assert REQUESTS.made == []
+
+
+@pytest.mark.parametrize("name", ["...", ".a", "..a", "a.", "a..", "-", "s" * 100, "." + "s" * 99, "." * 100])
+def test_an_id_may_hold_dots_beside_others(product: Deployed, name: str):
+    assert product.admin.call("GET", f"/sessions/{name}").status == 404
+    assert product.admin.call("GET", "/sessions", query={"memoryId": name}).status == 200
 
 
 @pytest.mark.parametrize(

@@ -36,15 +36,18 @@ def test_a_replay_is_a_run_of_its_own_that_names_the_run_it_replays(product: Dep
     answer = replay(product, ended)
     run = product.admin.call("GET", f"/runs/{answer.body['runId']}").body
     session = product.admin.call("GET", f"/sessions/{run['sessionId']}").body
+    original = product.admin.call("GET", f"/runs/{ended}").body
 
     assert answer.status == 202
     told = {"runId": run["runId"], "sessionId": run["sessionId"], "status": "RUNNING", "replays": ended}
     assert answer.body == told
     assert (run["replays"], run["input"], run["trigger"]) == (ended, "Where is it?", "replay")
     assert run["principal"] == {"type": "key", "id": product.admin.key_id}
-    assert "endedAt" in session
+    assert session["endedAt"] == session["createdAt"]
+    assert session["replay"] is True
+    assert "replay" not in product.admin.call("GET", f"/sessions/{original['sessionId']}").body
     assert product.started()[-1] == f"{run['runId']}-1"
-    assert "replays" not in product.admin.call("GET", f"/runs/{ended}").body
+    assert "replays" not in original
 
 
 @pytest.mark.parametrize(

@@ -50,3 +50,15 @@ def test_content_of_a_newer_release_is_carried_too(world: World):
     assert world.run(run).carried == {"summary": "short"}
     assert world.run(run).input == "hello"
     assert item(world, "run")["summary"] == wire("short")
+
+
+def test_fields_of_a_newer_release_outlive_the_sessions_next_message(world: World):
+    world.model = ScriptedModel([reply("hi")])
+    run = world.ask()
+    world.invoke_model(run)
+    world.finish(run)
+    change(world, "session", mood="good")
+
+    world.ask("more")
+
+    assert item(world, "session")["mood"] == wire("good")

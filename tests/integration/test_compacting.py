@@ -11,9 +11,11 @@ import pytest
 
 from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.context import NOTES_HEAD
+from freehold.conversation import estimate
 from freehold.errors import ModelUnavailable, SummaryUnusable
-from freehold.values.agent import Agent, Context
+from freehold.values.agent import Agent, Context, Memory
 from freehold.values.conversation import Place
+from freehold.values.memory import Notes
 from freehold.values.model import (
     AssistantMessage,
     ModelReply,
@@ -307,6 +309,116 @@ def test_a_step_of_an_older_execution_compacts_nothing(world: World, chatty: Cha
     world.summarize(run, "compact", execution=1)
 
     assert world.everything() == before
+
+
+def test_an_answer_that_is_no_compaction_is_billed_and_counts(world: World, chatty: Chatty):
+    run = fill(world, chatty)
+    world.model = ScriptedModel([reply("", usage=Usage(500, 1))])
+
+    with pytest.raises(SummaryUnusable):
+        world.summarize(run, "compact")
+
+    assert world.run(run).compacting.usage == Usage(500, 1)
+
+
+@pytest.mark.parametrize("how", ["superseded", "forestalled", "ended"])
+def test_a_compaction_that_came_too_late_is_billed_and_counts(world: World, chatty: Chatty, how: str):
+    run = fill(world, chatty)
+
+    class Slow:
+        def reply(self, request: ModelRequest) -> ModelReply:
+            world.model = Scripted([])
+            if how == "superseded":
+                world.sessions.start(world.run(run), now=world.clock)
+            elif how == "forestalled":
+                world.summarize(run, "compact")
+            else:
+                world.cancel(run)
+                world.finish(run)
+            return reply("too late", usage=Usage(500, 50))
+
+    world.model = Slow()
+    world.summarize(run, "compact")
+
+    others = Usage(1_000, 100) if how == "forestalled" else Usage()
+    assert world.run(run).compacting.usage == Usage(500, 50) + others
+    compaction = world.sessions.compaction(run.key)
+    assert compaction is None or compaction.text != "too late"
+    totals = world.run(run).totals
+    assert totals is None or totals.usage == Usage(500, 50)
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [(900, 45), (120, 30)])
+def test_a_compaction_leaves_the_run_time_for_its_answer(world: World, timeout: int, seconds: int):
+    world.apply(small(timeout_seconds=timeout))
+    world.model = Chatty()
+    run = fill(world, world.model)
+
+    world.summarize(run, "compact")
+
+    assert world.model.compactions[-1].timeout_seconds == seconds
+
+
+def test_what_invoke_model_asks_for_is_what_can_be_done(world: World, chatty: Chatty):
+    """With notes of other sessions and a model that counts more tokens than we do, both judge alike."""
+    world.apply(replace(small(), memory=Memory(), context=Context(window_tokens=8_000)))
+    notes = Notes(
+        tuple("n" * 390 + f" {i}" for i in range(20)), tuple("o" * 390 + f" {i}" for i in range(20))
+    )
+    past = world.ask("hello", "before", memory_id="anna")
+    told = world.memories.summary(past)
+    assert told is not None
+    world.memories.fold(replace(told, through_turn=1, notes=notes), before=told)
+    counting = Counting(2.5)
+    world.model = counting
+
+    for i in range(20):
+        run = world.ask(f"{i}: {LONG}", "s1", memory_id="anna")
+        steps = 0
+        while (step := world.invoke_model(run)).step == "compact":
+            assert world.summarize(run, "compact"), "or it would be asked for again and again"
+            steps += 1
+        assert step.status == "COMPLETED"
+        assert steps <= 1
+        world.finish(run)
+    assert counting.compacted > 0
+
+
+class Counting(Chatty):
+    """A model that counts more tokens than we do."""
+
+    def __init__(self, ratio: float) -> None:
+        super().__init__()
+        self._ratio = ratio
+
+    @property
+    def compacted(self) -> int:
+        return len(self.compactions)
+
+    def reply(self, request: ModelRequest) -> ModelReply:
+        return replace(super().reply(request), usage=Usage(int(estimate(request) * self._ratio), 20))
+
+
+def test_nothing_is_asked_for_that_makes_little_difference(world: World):
+    """The question alone fills the window, and each lap adds a little."""
+    world.apply(replace(small(max_laps=50, same_call_repeats=100), context=Context(window_tokens=8_000)))
+    model = Scripted([*[reply(calls=[("look_up", {"id": str(i)})]) for i in range(12)], reply("done")])
+    world.model = model
+
+    steps = drive(world, world.ask("what of this? " * 1_600))
+
+    assert steps.count("compact") <= 1
+
+
+def test_a_long_message_is_summed_up_to_its_end(world: World, chatty: Chatty):
+    world.apply(replace(small(), context=Context(window_tokens=20_000)))
+    say(world, f"{'My story is long. ' * 800}The contract has the number C-77.")
+    for _ in range(60):
+        say(world)
+
+    (message,) = chatty.compactions[0].messages
+    assert isinstance(message, UserMessage)
+    assert "C-77" in message.text
 
 
 def test_a_run_that_ended_meanwhile_needs_no_compaction(world: World, chatty: Chatty):

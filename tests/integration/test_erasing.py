@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from freehold.adapters.conversations import DynamoConversations
 from freehold.adapters.scripted import ScriptedModel, reply
-from freehold.beginning import start_run
+from freehold.beginning import MOST_NAMED, start_run
 from freehold.closing import end_session
 from freehold.ending import Ending
-from freehold.erasing import ErasureReport, erase_conversations, erase_memory, erase_session, forget
-from freehold.errors import NotFound, SessionBusy, StoreUnavailable
+from freehold.erasing import ErasureReport, erase_memory, erase_principal, erase_session, forget
+from freehold.errors import NotFound, SessionBusy, StaleWrite, StoreUnavailable
 from freehold.replaying import ReplayCollaborators, begin_replay
 from freehold.values.agent import Memory
-from freehold.values.conversation import Erased
-from freehold.values.run import Run
+from freehold.values.conversation import Erased, Lease
+from freehold.values.memory import Notes
+from freehold.values.run import Principal, Run
 from world import TENANT, World, agent, answer
 
 DAY = 86_400
 LARGE = "x" * 40_000
+KEY, OTHER_KEY = Principal("key", "k1"), Principal("key", "k2")
 
 
 def never() -> bool:
@@ -51,11 +55,11 @@ def say(world: World, text: str = "hello", session: str = "s1", **more: Any) -> 
     return run
 
 
-def minutes(world: World, number: int) -> None:
+def minutes(world: World, number: int, **more: Any) -> None:
     """Every minute a sweep, as on AWS."""
     for _ in range(number):
         world.pass_time(60)
-        world.sweep()
+        world.sweep(**more)
 
 
 def kinds(world: World) -> list[str]:
@@ -156,7 +160,7 @@ def test_what_is_still_to_be_remembered_is_kept_until_it_is(remembering: World):
     world.summarize(run, "memory")
     minutes(world, 60)
 
-    assert kinds(world) == ["summary"]
+    assert kinds(world) == ["link", "summary"]
     (kept,) = world.memories.all(TENANT, "helper", "anna")
     assert kept.notes.topics == ("remember me",)
 
@@ -209,14 +213,18 @@ def test_a_session_is_erased_with_a_report(remembering: World, s3: Any):
 
     erased = erase_session(TENANT, "s1", remembering.erasing())
 
-    # Two runs of two laps and a result each, and the notes. Each answer and each result lies in the bucket once.
-    assert erased == Erased(sessions=1, runs=2, items=2 * 4 + 1, objects=2, summaries=1)
+    # Two runs of two laps and a result each, the notes, and who wrote to both. Each answer and each result lies in
+    # the bucket once.
+    assert erased == Erased(sessions=1, runs=2, items=2 * 4 + 1 + 2, objects=2, summaries=1)
     assert kinds(remembering) == ["lease"]
     assert objects(remembering, s3) == []
     with pytest.raises(NotFound, match="no session s1"):
         erase_session(TENANT, "s1", remembering.erasing())
     minutes(remembering, 60)
     assert kinds(remembering) == []
+
+
+# -- replays
 
 
 def test_replays_go_with_what_they_copied(world: World):
@@ -228,7 +236,7 @@ def test_replays_go_with_what_they_copied(world: World):
     assert [world.sessions.run(replay.key) is None for replay in replays] == [True, True, False]
 
 
-def replay_of(world: World, run: Run) -> Run:
+def replay_of(world: World, run: Run, *, ended: bool = True) -> Run:
     """One that was cancelled, so that nothing of it is at work."""
     using = ReplayCollaborators(
         world.sessions,
@@ -238,11 +246,79 @@ def replay_of(world: World, run: Run) -> Run:
         lambda: f"R{world.new_id()}",
         world.new_id,
     )
-    replay = begin_replay(run.key, run.principal, using)
+    replay = begin_replay(run.key, OTHER_KEY, using)
     replay = start_run(replay, world.sessions, world.executions, now=world.clock)
+    return end_replay(world, replay) if ended else replay
+
+
+def end_replay(world: World, replay: Run) -> Run:
     world.cancel(replay)
     world.finish(replay, Ending("CANCELLED"))
     return replay
+
+
+def test_a_replay_that_is_busy_leaves_its_original_as_it_is(remembering: World):
+    original = say(remembering, memory_id="anna")
+    replay = replay_of(remembering, original, ended=False)
+
+    with pytest.raises(SessionBusy) as busy:
+        erase_session(TENANT, "s1", remembering.erasing())
+
+    assert busy.value.run_id == replay.key.run_id
+    assert remembering.history(original).laps[-1].text == LARGE
+    assert remembering.memories.summary(original) is not None
+    end_replay(remembering, replay)
+    assert erase_session(TENANT, "s1", remembering.erasing()).sessions == 2
+    assert [kind for kind in kinds(remembering) if kind != "lease"] == []
+
+
+class Behind(DynamoConversations):
+    """Its index does not show replays yet."""
+
+    def replays(self, lease: Lease) -> Sequence[Lease]:
+        return ()
+
+
+def test_a_replay_that_was_begun_during_the_erasure_is_found_later(world: World):
+    """Also where it is busy when it is looked for."""
+    original = say(world)
+    replay = replay_of(world, original, ended=False)
+    behind = Behind(world.table, world.sessions._records, world.contents)
+    erase_session(TENANT, "s1", replace(world.erasing(), conversations=behind))
+    world.executions.states[f"{replay.key.run_id}-1"] = "alive"
+
+    minutes(world, 40, patience=10**9)
+    assert world.sessions.run(replay.key) is not None
+    end_replay(world, replay)
+    minutes(world, 80)
+
+    assert kinds(world) == []
+
+
+def test_a_replay_outlives_an_original_that_has_expired(world: World):
+    """Nobody asked for either to be erased."""
+    original = say(world)
+    world.pass_time(DAY - 3_600)
+    replay = replay_of(world, original)
+
+    world.pass_time(3_600 + 900)
+    minutes(world, 60)
+
+    assert world.sessions.run(original.key) is None
+    assert world.sessions.run(replay.key) is not None
+
+
+def test_what_is_erased_while_its_replay_begins_is_not_copied(world: World):
+    original = say(world)
+    world.on_write(lambda: erase_session(TENANT, "s1", world.erasing()) and None)
+
+    with pytest.raises(NotFound, match=f"no run {original.key.run_id}"):
+        replay_of(world, original)
+
+    assert set(kinds(world)) == {"lease"}
+
+
+# -- what else there is
 
 
 def test_other_sessions_and_other_tenants_stay(world: World):
@@ -286,7 +362,7 @@ def test_a_memory_is_forgotten_and_its_sessions_stay(remembering: World):
     first = forget(TENANT, "helper", "anna", remembering.erasing(), session_id="s1")
     rest = forget(TENANT, "helper", "anna", remembering.erasing())
 
-    assert (first, rest) == (Erased(summaries=1, items=1), Erased(summaries=1, items=1))
+    assert (first, rest) == (Erased(summaries=1, items=2), Erased(summaries=1, items=2))
     assert remembering.sessions.run(run.key) is not None
     assert remembering.memories.summary(other) is not None
     with pytest.raises(NotFound, match="agent helper remembers nothing under anna"):
@@ -325,15 +401,150 @@ def test_what_is_busy_is_named_and_erased_later(remembering: World):
     assert [kind for kind in kinds(remembering) if kind != "lease"] == []
 
 
-def test_an_erasure_without_time_says_that_it_is_not_complete(world: World):
-    runs = [say(world, session=f"s{i}") for i in range(5)]
-    asked = iter([False, False, True])
-    theirs = [(run.session_id, run.conversation) for run in runs]
+def test_a_memory_that_was_forgotten_is_erased_all_the_same(remembering: World):
+    run = say(remembering, "a secret", memory_id="anna")
+    forget(TENANT, "helper", "anna", remembering.erasing())
+    say(remembering, "another", memory_id="anna")
 
-    report = erase_conversations(TENANT, theirs, world.erasing(), lambda: next(asked))
+    report = erase_memory(TENANT, "helper", "anna", remembering.erasing(), never)
+
+    assert (report.erased.sessions, report.erased.runs, report.erased.summaries) == (1, 2, 0)
+    assert remembering.sessions.run(run.key) is None
+    assert kinds(remembering) == ["lease"]
+    assert erase_memory(TENANT, "helper", "anna", remembering.erasing(), never) == ErasureReport()
+
+
+def test_a_session_is_erased_with_those_whose_place_it_took(remembering: World):
+    """One was ended, the next has expired and waits for the sweeper."""
+    ended = say(remembering, "one", memory_id="anna")
+    end_session(TENANT, "s1", remembering.endings())
+    expired = say(remembering, "two", memory_id="anna")
+    remembering.pass_time(DAY + 900)
+    say(remembering, "three")
+
+    erased = erase_session(TENANT, "s1", remembering.erasing())
+
+    assert (erased.sessions, erased.runs, erased.summaries) == (1, 3, 2)
+    assert [remembering.sessions.run(run.key) for run in (ended, expired)] == [None, None]
+    assert set(kinds(remembering)) == {"lease"}
+    minutes(remembering, 60)
+    assert kinds(remembering) == []
+
+
+def test_a_session_names_those_whose_place_it_took_newest_first(world: World):
+    taken: list[str] = []
+    for _ in range(MOST_NAMED + 2):
+        taken.insert(0, say_little(world).conversation)
+        end_session(TENANT, "s1", world.endings())
+    say_little(world)
+    say_little(world)
+
+    session = world.sessions.session(TENANT, "s1")
+
+    assert session is not None
+    assert session.earlier == tuple(taken[:MOST_NAMED])
+
+
+def say_little(world: World, session: str = "s1", **more: Any) -> Run:
+    run = world.ask("hello", session, **more)
+    world.finish(run)
+    return run
+
+
+def test_notes_do_not_survive_an_erasure_that_stopped_half_way(remembering: World):
+    run = say(remembering, memory_id="anna")
+
+    class Dying(DynamoConversations):
+        def erase(self, lease: Lease) -> Erased:
+            raise StoreUnavailable("the bucket is gone")
+
+    dying = Dying(remembering.table, remembering.sessions._records, remembering.contents)
+    with pytest.raises(StoreUnavailable):
+        erase_session(TENANT, "s1", replace(remembering.erasing(), conversations=dying))
+
+    assert remembering.memories.summary(run) is None
+    minutes(remembering, 60)
+    assert kinds(remembering) == []
+
+
+def test_notes_that_come_after_their_erasure_leave_nothing_behind(remembering: World, s3: Any):
+    run = say(remembering, memory_id="anna")
+    before = remembering.memories.summary(run)
+    assert before is not None
+
+    erase_session(TENANT, "s1", remembering.erasing())
+    with pytest.raises(StaleWrite):
+        remembering.memories.fold(replace(before, through_turn=2, notes=Notes((LARGE,))), before=before)
+    minutes(remembering, 60)
+
+    assert (kinds(remembering), objects(remembering, s3)) == ([], [])
+
+
+# -- everything that somebody wrote to
+
+
+def test_everything_that_a_principal_wrote_to_is_erased(remembering: World):
+    say(remembering, "one", "s1", memory_id="anna")
+    say(remembering, "two", "shared", principal=OTHER_KEY)
+    say(remembering, "three", "shared")
+    other = say(remembering, "four", "s2", principal=OTHER_KEY, memory_id="anna")
+
+    report = erase_principal(TENANT, KEY, remembering.erasing(), never)
+
+    assert report.complete
+    assert (report.erased.sessions, report.erased.runs, report.erased.summaries) == (2, 3, 1)
+    assert remembering.history(other).laps[-1].text == LARGE
+    assert remembering.memories.summary(other) is not None
+    assert erase_principal(TENANT, KEY, remembering.erasing(), never) == ErasureReport()
+    assert erase_principal("globex", OTHER_KEY, remembering.erasing(), never) == ErasureReport()
+
+
+def test_what_is_remembered_of_a_principal_is_erased_also_when_the_session_has_expired(remembering: World):
+    run = say(remembering, "a secret", memory_id="anna")
+    remembering.pass_time(DAY + 900)
+    minutes(remembering, 60)
+    assert remembering.sessions.run(run.key) is None
+    assert remembering.memories.summary(run) is not None
+
+    report = erase_principal(TENANT, KEY, remembering.erasing(), never)
+
+    assert report == ErasureReport(Erased(summaries=1, items=2))
+    assert kinds(remembering) == []
+
+
+def test_each_call_gets_on_with_an_erasure_that_is_too_long_for_one(world: World):
+    for number in range(5):
+        say_little(world, f"s{number}")
+    # Asked before the page and before each conversation.
+    asked = iter([False, False, False, True])
+
+    report = erase_principal(TENANT, KEY, world.erasing(), lambda: next(asked))
 
     assert (report.erased.sessions, report.complete) == (2, False)
-    assert erase_conversations(TENANT, theirs, world.erasing(), never).erased.sessions == 3
+    assert erase_principal(TENANT, KEY, world.erasing(), never).erased.sessions == 3
+
+
+def test_who_replayed_a_run_is_rid_of_the_replay_alone(world: World):
+    original = say(world)
+    replay = replay_of(world, original)
+
+    erase_principal(TENANT, OTHER_KEY, world.erasing(), never)
+
+    assert world.sessions.run(replay.key) is None
+    assert world.sessions.run(original.key) is not None
+
+
+def test_an_erasure_of_a_principal_that_stopped_half_way_goes_on_at_once(world: World):
+    say(world)
+    session = world.sessions.session(TENANT, "s1")
+    assert session is not None
+    lease = Lease(TENANT, session.conversation, "s1", world.clock + DAY, world.clock, on_request=True)
+    world.conversations.close(lease, session)
+
+    report = erase_principal(TENANT, KEY, world.erasing(), never)
+
+    assert report.erased.runs == 1
+    assert kinds(world) == ["lease"]
 
 
 # -- ending
@@ -352,6 +563,23 @@ def test_an_ended_session_begins_anew_and_stays_readable_until_it_would_have_exp
     assert world.history(first).run.input == "before"
     world.pass_time(DAY + 900)
     minutes(world, 60)
+    assert world.sessions.run(first.key) is None
+
+
+def test_an_ended_session_stays_readable_for_as_long_as_its_last_message_had_it(world: World):
+    """Its lease is as old as its first one."""
+    first = say_little(world)
+    world.pass_time(DAY - 3_600)
+    say_little(world)
+    end_session(TENANT, "s1", world.endings())
+    say_little(world)
+
+    world.pass_time(3_600 + 900)
+    minutes(world, 40)
+    assert world.sessions.run(first.key) is not None
+    world.pass_time(DAY)
+    minutes(world, 40)
+
     assert world.sessions.run(first.key) is None
 
 

@@ -126,6 +126,22 @@ def test_a_lease_is_ended_once_and_for_all(world: World):
     assert due(world, lease.due_at) == []
 
 
+def test_a_lease_that_was_erased_is_not_taken_for_another(world: World):
+    """The sweeper has read it before somebody asked for its session to be erased."""
+    lease = lease_of(world, world.ask())
+    erased = replace(lease, erased_at=START, on_request=True)
+    world.conversations.close(erased, None)
+
+    with pytest.raises(StaleWrite):
+        world.conversations.extend(lease, due_at=START + 5)
+    with pytest.raises(StaleWrite):
+        world.conversations.close(replace(lease, erased_at=START + 5), None)
+
+    assert world.conversations.lease(TENANT, lease.conversation) == erased
+    world.conversations.extend(erased, due_at=START + 5, erased_at=START)
+    assert due(world, START + 5) == [replace(erased, due_at=START + 5)]
+
+
 # -- closing
 
 
@@ -133,7 +149,7 @@ def test_closing_takes_the_session_away_and_leaves_a_lease(world: World):
     run = world.ask()
     lease = Lease(TENANT, run.conversation, "s1", START + 5, START)
 
-    world.conversations.close(session_of(world, run), lease)
+    world.conversations.close(lease, session_of(world, run))
 
     assert world.sessions.session(TENANT, "s1") is None
     assert due(world, START + 5) == [lease]
@@ -144,7 +160,7 @@ def test_a_conversation_of_an_earlier_release_has_no_lease_until_it_is_closed(wo
     world.conversations.end(lease_of(world, run))
     lease = Lease(TENANT, run.conversation, "s1", START + 5)
 
-    world.conversations.close(session_of(world, run), lease)
+    world.conversations.close(lease, session_of(world, run))
 
     assert lease_of(world, run) == lease
 
@@ -156,7 +172,7 @@ def test_closing_a_session_that_has_changed_changes_nothing(world: World):
     before = world.everything()
 
     with pytest.raises(StaleWrite):
-        world.conversations.close(read, Lease(TENANT, run.conversation, "s1", START))
+        world.conversations.close(Lease(TENANT, run.conversation, "s1", START), read)
 
     assert world.everything() == before
 
@@ -164,22 +180,24 @@ def test_closing_a_session_that_has_changed_changes_nothing(world: World):
 def test_closing_does_not_take_a_session_that_was_begun_anew(world: World):
     run = world.ask()
     read = session_of(world, run)
-    world.conversations.close(read, lease_of(world, run))
+    world.conversations.close(lease_of(world, run), read)
     anew = world.ask()
 
     with pytest.raises(StaleWrite):
-        world.conversations.close(read, lease_of(world, run))
+        world.conversations.close(lease_of(world, run), read)
 
     assert session_of(world, anew).conversation == anew.conversation
 
 
 def test_a_session_is_changed_on_what_was_read(world: World):
-    read = session_of(world, world.ask())
-    ended = replace(read, ended_at=START, rev=read.rev + 1)
+    run = world.ask()
+    read = session_of(world, run)
+    ended = replace(read, ended_at=START, rev=read.rev + 1, expires_at=read.expires_at + 60)
 
     world.sessions.change(ended, before=read)
 
     assert world.sessions.session(TENANT, "s1") == ended
+    assert lease_of(world, run).due_at == ended.expires_at * 1000
     with pytest.raises(StaleWrite):
         world.sessions.change(ended, before=read)
 
@@ -201,7 +219,7 @@ def test_a_conversation_is_erased_with_its_objects_and_no_other(world: World):
 
     erased = world.conversations.erase(lease_of(world, run))
 
-    assert (erased.runs, erased.items, erased.objects) == (2, 2, mine)
+    assert (erased.runs, erased.items, erased.objects) == (2, 2 + 1, mine), "two runs, and who wrote them"
     assert mine == 2
     assert world.sessions.run(run.key) is world.sessions.run(waiting.key) is None
     assert lease_of(world, run)
@@ -245,7 +263,7 @@ def test_a_long_conversation_is_erased_whole(world: World):
 
     erased = world.conversations.erase(lease_of(world, run))
 
-    assert (erased.runs, erased.items, erased.objects) == (1, 1_101, 1_001)
+    assert (erased.runs, erased.items, erased.objects) == (1, 1_102, 1_001)
     assert [item["kind"]["S"] for item in world.everything() if item["pk"]["S"].startswith("CONV#")] == [
         "lease"
     ]
@@ -272,7 +290,7 @@ def test_an_erasure_that_stops_half_way_leaves_no_run_and_is_taken_up_again(worl
     # No item that is left refers to an object that is not.
     assert len(objects()) == 1
     erased = world.conversations.erase(lease)
-    assert (erased.runs, erased.items, erased.objects) == (0, 32 - 25, 1)
+    assert (erased.runs, erased.items, erased.objects) == (0, 33 - 25, 1)
 
 
 def bare(item: dict[str, Any]) -> dict[str, Any]:
@@ -358,8 +376,20 @@ def test_the_runs_of_a_conversation_are_found_without_what_lies_under_them(world
 
     world.client.meta.events.register("after-call.dynamodb", count)
 
-    assert [run.input for run in world.conversations.runs(lease)] == ["one", "two"]
+    assert [(run.turn, run.ended) for run in world.conversations.runs(lease)] == [(1, True), (2, False)]
     assert operations == [("Query", 1), ("BatchGetItem", 2)]
+
+
+def test_runs_are_found_without_what_was_said_in_them(world: World):
+    """Whether they have ended shows without the bucket."""
+    lease = lease_of(world, world.ask(LARGE))
+    s3: Any = boto3.client("s3")
+    for key in objects():
+        s3.delete_object(Bucket="content", Key=key)
+
+    (run,) = world.conversations.runs(lease)
+
+    assert (run.ended, run.input) == (False, "")
 
 
 def test_runs_that_are_gone_leave_no_gap(world: World):

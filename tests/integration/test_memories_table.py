@@ -11,8 +11,11 @@ import pytest
 
 from freehold.adapters.lists import Lists
 from freehold.adapters.table import Table
+from freehold.beginning import MOST_NAMED
 from freehold.errors import Invalid, StaleWrite
+from freehold.values.agent import Memory
 from freehold.values.content import Usage
+from freehold.values.conversation import Erased, Link
 from freehold.values.memory import Notes, Summary
 from freehold.values.run import Principal, Run, Session, Spent
 from world import START, TENANT, World, agent
@@ -169,6 +172,18 @@ def test_what_is_empty_or_has_expired_takes_no_place(world: World):
     assert recent(world, other, most=3, now=START - 1_000) == ["s11", "s21", "s31"]
 
 
+def test_sessions_without_notes_are_not_looked_through_without_end(world: World):
+    begin(world, summary(0))
+    for number in range(1, 40):
+        begin(world, summary(number, Notes()))
+    last = begin(world, summary(40))
+    queries: list[Any] = []
+    world.client.meta.events.register("before-send.dynamodb.Query", lambda **_: queries.append(1))
+
+    assert recent(world, last, most=3) == []
+    assert len(queries) == 9
+
+
 def test_memories_of_other_ids_agents_and_tenants_are_others(world: World):
     run = begin(world, summary(1))
     begin(world, summary(2, memory_id="ana2"))
@@ -184,22 +199,33 @@ def test_memories_of_other_ids_agents_and_tenants_are_others(world: World):
 # -- forgetting
 
 
-def test_all_that_a_summary_ever_put_into_the_bucket_is_deleted_with_it(world: World):
-    first = summary(1, Notes(("x" * 40_000,)))
-    run = begin(world, first)
-    second = replace(first, notes=Notes(("y" * 40_000,)), through_turn=2)
-    world.memories.fold(second, before=first)
-    other = summary(2, Notes(("z" * 40_000,)))
+def test_what_is_forgotten_takes_the_links_to_it_along(world: World):
+    there, other = summary(1), summary(2)
+    run = begin(world, there)
     begin(world, other)
 
-    assert world.memories.forget(second) == 2
-    assert world.memories.forget(second) == 0
+    assert world.memories.forget(there) == Erased(summaries=1, items=2)
+    assert world.memories.forget(there) == Erased()
 
     assert world.memories.summary(run) is None
-    s3: Any = boto3.client("s3")
-    (left,) = s3.list_objects_v2(Bucket="content", Prefix="memories/")["Contents"]
-    assert other.conversation in left["Key"]
     assert world.memories.all(TENANT, "helper", "ana") == [other]
+    left = [item["sk"]["S"] for item in world.everything() if item["pk"]["S"].startswith("MEMORY#")]
+    assert left == [f"SUMMARY#{other.conversation}", f"WHO#{other.conversation}#key:k1"]
+
+
+def test_what_no_memory_has_cannot_be_forgotten(world: World):
+    run = world.ask()
+    session = world.sessions.session(TENANT, run.session_id)
+    assert session is not None
+
+    assert world.memories.forget(session) == Erased()
+
+
+def test_notes_lie_in_their_item_alone_however_large_they_are(world: World):
+    begin(world, summary(1, Notes(("x" * 40_000,))))
+
+    s3: Any = boto3.client("s3")
+    assert "Contents" not in s3.list_objects_v2(Bucket="content")
 
 
 # -- lists
@@ -285,19 +311,97 @@ def test_a_token_opens_no_other_agent_s_memories(world: World):
         world.lists.sessions(TENANT, wanted={}, limit=1, token=token)
 
 
-def test_the_conversations_of_a_principal_are_found_by_its_runs(world: World):
-    runs = [world.ask(session=f"s{number}") for number in range(3)]
-    for run in runs:
-        world.finish(run)
-    world.pass_time(1)
-    world.finish(world.ask(session="s1"))
-    theirs = world.ask(session="theirs")
-    other = replace(theirs, principal=Principal("key", "k2"), rev=theirs.rev + 1)
-    world.sessions.end_queued(other, before=theirs)
+# -- who wrote
 
-    mine = [(run.session_id, run.conversation) for run in (runs[1], runs[2], runs[0])]
-    assert list(world.lists.conversations_of(TENANT, Principal("key", "k1"))) == mine
-    assert list(world.lists.conversations_of(TENANT, Principal("key", "k2"))) == [
-        ("theirs", theirs.conversation)
-    ]
-    assert list(world.lists.conversations_of("globex", Principal("key", "k1"))) == []
+
+def links(world: World, principal: Principal, tenant: str = TENANT) -> list[Link]:
+    return [link for page in world.conversations.links(tenant, principal) for link in page]
+
+
+def test_who_wrote_to_a_conversation_is_found_newest_session_first(world: World):
+    runs = list[Run]()
+    for number in range(3):
+        runs.append(world.ask(session=f"s{number}"))
+        world.finish(runs[-1])
+        world.pass_time(1)
+    theirs = world.ask(session="s1", principal=Principal("oidc", "a#b/c: d"))
+
+    mine = [(link.session_id, link.conversation) for link in links(world, Principal("key", "k1"))]
+    assert mine == [(run.session_id, run.conversation) for run in runs[::-1]]
+    (link,) = links(world, theirs.principal)
+    assert link == Link(TENANT, runs[1].conversation, "s1", theirs.principal, runs[1].created_at)
+    assert links(world, Principal("key", "k1"), "globex") == []
+
+
+def test_a_principal_that_writes_again_has_one_link(world: World):
+    for _ in range(3):
+        world.finish(world.ask())
+        world.pass_time(60)
+
+    assert len(links(world, Principal("key", "k1"))) == 1
+
+
+def test_a_principal_that_a_session_has_no_room_for_has_a_link_all_the_same(world: World):
+    for number in range(MOST_NAMED + 2):
+        world.finish(world.ask(principal=Principal("key", f"k{number}")))
+    last = Principal("key", f"k{MOST_NAMED + 1}")
+    world.finish(world.ask(principal=last))
+
+    session = world.sessions.session(TENANT, "s1")
+    assert session is not None
+    assert session.principals == tuple(f"key:k{number}" for number in range(MOST_NAMED))
+    assert len(links(world, last)) == 1
+
+
+def test_links_come_page_by_page_and_none_is_left_out(world: World):
+    """Those to a conversation and to its notes have the same time."""
+    for number in range(60):
+        begin(world, summary(number, started_at=START))
+    world.pass_time(60)
+    # The end of a page falls between two that belong together.
+    world.ask(session="plain")
+
+    pages = list(world.conversations.links(TENANT, Principal("key", "k1")))
+
+    assert [len(page) for page in pages] == [100, 21]
+    assert len({(link.conversation, link.memory_id) for page in pages for link in page}) == 121
+
+
+def test_a_link_to_notes_outlasts_them_and_each_run_keeps_it(world: World):
+    world.apply(replace(agent(), memory=Memory(storage_days=365)))
+    for _ in range(2):
+        world.finish(world.ask(memory_id="ana"))
+        world.pass_time(3_600)
+    run = world.ask()
+
+    of_conversation, of_notes = sorted(
+        links(world, run.principal), key=lambda link: link.memory_id is not None
+    )
+    there = world.memories.summary(run)
+
+    assert (of_notes.memory_id, of_conversation.expires_at) == ("ana", None)
+    assert of_notes.expires_at == run.created_at // 1000 + 400 * 86_400
+    assert there is not None
+    assert of_notes.expires_at > there.expires_at + 7 * 86_400
+
+
+def test_a_conversation_of_an_earlier_release_gets_its_link_and_its_lease_with_the_next_message(world: World):
+    first = world.ask()
+    world.finish(first)
+    for item in world.everything():
+        key = {name: item[name] for name in ("pk", "sk")}
+        if item["kind"]["S"] in ("lease", "link"):
+            world.client.delete_item(TableName="sessions", Key=key)
+        if item["kind"]["S"] == "session":
+            old = {name: value for name, value in item.items() if name != "principals"}
+            world.client.put_item(TableName="sessions", Item=old)
+
+    second = world.ask()
+
+    session = world.sessions.session(TENANT, "s1")
+    lease = world.conversations.lease(TENANT, first.conversation)
+    assert second.conversation == first.conversation
+    assert len(links(world, second.principal)) == 1
+    assert session is not None
+    assert lease is not None
+    assert lease.due_at == session.expires_at * 1000

@@ -20,10 +20,11 @@ from freehold.errors import (
     StoreUnavailable,
     SummaryUnusable,
 )
+from freehold.sweeping import MAX_SUMMARY_ATTEMPTS
 from freehold.turn import Invocation, take_turn
-from freehold.values.agent import Memory
+from freehold.values.agent import Context, Memory
 from freehold.values.memory import Notes, Summary
-from freehold.values.model import ModelReply, ModelRequest, UserMessage
+from freehold.values.model import ModelReply, ModelRequest, Usage, UserMessage
 from freehold.values.run import Run
 from world import World, agent, answer
 
@@ -193,19 +194,83 @@ NONSENSE: dict[str, ModelReply | FreeholdError] = {
 @pytest.mark.parametrize("kind", NONSENSE)
 def test_a_summary_that_fails_changes_nothing_and_is_made_up_for(world: World, model: Rememberer, kind: str):
     run = say(world, "One.", "s1", summarize=False)
-    before = world.everything()
+    before = summary(world, run)
     world.model = ScriptedModel([NONSENSE[kind]])
 
     with pytest.raises((SummaryUnusable, ModelUnavailable)):
         world.summarize(run, "memory")
 
-    assert world.everything() == before
+    assert replace(summary(world, run), spent=before.spent) == before
     assert world.run(run).status == "COMPLETED"
     assert world.run(run).summary_due
     world.model = model
     say(world, "Two.", "s1")
     assert summary(world, run).notes == Notes(("One.", "Two.")), "nothing is lost"
     assert not world.run(run).summary_due
+
+
+def test_what_nonsense_cost_is_counted(world: World, model: Rememberer):
+    run = say(world, "One.", "s1", summarize=False)
+    world.model = ScriptedModel([reply("nonsense", usage=Usage(100, 20))])
+
+    with pytest.raises(SummaryUnusable):
+        world.summarize(run, "memory")
+    world.model = model
+    world.summarize(run, "memory")
+
+    assert summary(world, run).spent.usage == Usage(110, 25)
+
+
+def test_a_long_outage_is_made_up_for_in_portions_and_loses_nothing(world: World, model: Rememberer):
+    small = replace(agent(), memory=Memory(), context=Context(window_tokens=8_000))
+    world.apply(small)
+    runs = [say(world, f"fact {i}: {'word ' * 900}", "s1", summarize=False) for i in range(12)]
+
+    world.summarize(runs[-1], "memory")
+
+    asked = [material(request) for request in model.requests if request.purpose == "memory"]
+    assert len(asked) > 1
+    ids = [entry["id"] for told in asked for entry in told["transcript"] if "user" in entry]
+    assert ids == [f"t{turn}" for turn in range(1, 13)]
+    assert all("fact" in entry["user"] for told in asked for entry in told["transcript"] if "user" in entry)
+    assert not any(world.run(run).summary_due for run in runs)
+
+
+def test_a_long_run_is_told_with_what_the_user_said(world: World, model: Rememberer):
+    """Tool results give way first."""
+    world.apply(
+        replace(
+            agent(max_laps=40, same_call_repeats=40), memory=Memory(), context=Context(window_tokens=8_000)
+        )
+    )
+    world.tools.answers["look_up"] = answer("x 1 " * 3_000)
+    calls = [reply(calls=[("look_up", {"id": f"{i}"})], usage=Usage()) for i in range(15)]
+    world.model = ScriptedModel([*calls, reply("Done.", usage=Usage())])
+    run = world.ask("My name is Anna.", "s1", memory_id="anna")
+    for lap in range(1, 16):
+        assert world.invoke_model(run, compact=False).step == "tools"
+        world.run_tool(run, lap)
+    world.invoke_model(run, compact=False)
+    world.finish(run)
+    world.model = model
+
+    world.summarize(run, "memory")
+
+    told = material(model.requests[-1])["transcript"]
+    assert told[0] == {"id": "t1", "user": "My name is Anna."}
+    assert len(told) == 17
+
+
+def test_a_summary_that_never_succeeds_is_given_up_at_last(world: World, model: Rememberer):
+    run = say(world, "One.", "s1", summarize=False)
+
+    for _ in range(40):
+        world.pass_time(6 * 3_600)
+        world.sweep()
+
+    assert len(world.executions.summaries) == MAX_SUMMARY_ATTEMPTS
+    assert not world.run(run).summary_due if world.sessions.run(run.key) else True
+    assert [str(error) for _, error in world.reported] == ["no summary after 18 attempts; given up"]
 
 
 def test_the_sweeper_makes_up_for_a_summary_with_growing_pauses(world: World, model: Rememberer):

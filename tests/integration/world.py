@@ -135,9 +135,9 @@ class World:
         self.client, self.clock, self.ids = client, START, itertools.count(1)
         table, bucket = Table(client, "sessions"), Contents(s3, "content")
         records = Records(bucket, retention_seconds=90 * 86_400)
-        self.table = table
+        self.table, self.contents = table, bucket
         self.sessions, self.lists = DynamoSessions(table, records), Lists(table, records)
-        self.memories = DynamoMemories(table, records, bucket)
+        self.memories = DynamoMemories(table, records)
         self.conversations = DynamoConversations(table, records, bucket)
         self.agents = DynamoAgents(Table(client, "agents"), bucket)
         self.tools, self.executions, self.events = FakeTools(), FakeExecutions(), FakeEvents()
@@ -161,10 +161,8 @@ class World:
 
     def ask(self, text: str = "hello", session: str = "s1", **changes: Any) -> Run:
         """Begin a run and start its first execution."""
-        given = {"alias": None, "tenant": TENANT, "agent": "helper"} | changes
-        request = Request(
-            session_id=session, input=text, principal=Principal("key", "k1"), trigger="test", **given
-        )
+        given = {"alias": None, "tenant": TENANT, "agent": "helper", "principal": Principal("key", "k1")}
+        request = Request(session_id=session, input=text, trigger="test", **(given | changes))
         run = begin_run(request, self.beginning())
         return start_run(run, self.sessions, self.executions, now=self.clock)
 
@@ -215,12 +213,12 @@ class World:
     def erasing(self) -> ErasingCollaborators:
         return ErasingCollaborators(self.sessions, self.memories, self.conversations, self.now)
 
-    def summarize(self, run: Run, step: Literal["compact", "memory"], **more: Any) -> None:
+    def summarize(self, run: Run, step: Literal["compact", "memory"], **more: Any) -> bool:
         """State CompactHistory or SummarizeMemory."""
         given = {"execution": run.execution or 1, "attempt": 0, "remaining_ms": 120_000} | more
         models = OneModel(self.model, self.price)
         using = SummaryCollaborators(self.sessions, self.memories, self.agents, models, self.now, self.new_id)
-        summarize(SummaryInvocation(run.key, step=step, **given), using)
+        return summarize(SummaryInvocation(run.key, step=step, **given), using)
 
     def report(self, key: RunKey, error: Exception) -> None:
         self.reported.append((key, error))

@@ -83,6 +83,9 @@ def _moved(item: Wire, session_id: str, milliseconds: int) -> Wire:
         moved["listed_at"] = {"S": f"{int(moved['due_at']['N']):015d}#{item['conversation']['S']}"}
         shard = crc32(f"{item['conversation']['S']}-0".encode()) % SHARDS
         moved["open_shard"] = {"S": f"ENDS#{shard}"}
+    if item["kind"]["S"] == "link":
+        # By the time at which its session began.
+        moved["listed_at"] = {"S": f"{int(moved['at']['N']):015d}#{item['conversation']['S']}"}
     if item["kind"]["S"] == "session":
         if "listed_at" in item:
             place = f"{int(moved['created_at']['N']):015d}#{item['conversation']['S']}"

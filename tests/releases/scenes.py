@@ -216,6 +216,13 @@ def remembered(world: World) -> None:
     world.summarize(run, "memory")
 
 
+def begun_anew(world: World) -> None:
+    """Its id has gone on to a second conversation."""
+    world.finish(world.ask("Once.", "begun-anew"))
+    end_session(TENANT, "begun-anew", world.endings())
+    world.ask("Once more.", "begun-anew")
+
+
 def closed(world: World) -> None:
     """Its notes lack its run, and another attempt at them was begun."""
     remembering(world, "closed")
@@ -275,6 +282,7 @@ SCENES: tuple[Callable[[World], None], ...] = (
     large,
     compacted,
     remembered,
+    begun_anew,
     closed,
     erased,
     replayed,

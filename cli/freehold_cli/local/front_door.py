@@ -11,6 +11,7 @@ import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import unquote
 
 import httpx
 from starlette.applications import Starlette
@@ -74,6 +75,9 @@ def application(api: DeployedApi, client: httpx.AsyncClient, instance: str) -> S
         if address is None:
             return _unavailable("the stack is not deployed yet")
         path = cast("bytes", request.scope["raw_path"]).decode("ascii").removeprefix(f"/{STAGE}")
+        if {".", ".."} & set(unquote(path).split("/")):
+            # On the way they would lead somewhere else.
+            return _problem(400, "Invalid", "no part of a path is . or ..")
         query = f"?{request.url.query}" if request.url.query else ""
         # Not client.build_request, which would add headers of its own.
         outgoing = httpx.Request(

@@ -17,6 +17,8 @@ from .values.run import Principal, Run, RunKey, Session
 
 BEGIN_ATTEMPTS = 100
 START_ATTEMPTS = 20
+# Principals and earlier conversations that a session names: those that are left out are found another way.
+MOST_NAMED = 20
 DRAFT = "DRAFT"
 
 
@@ -148,9 +150,25 @@ def _next_turn(
         expires_at=now // 1000 + pinned.agent.idle_session_ttl_seconds + limits.timeout_seconds,
         session_attributes=live.session_attributes if live and queued else attributes,
         memory_id=memory_id,
+        principals=_principals(request, live),
+        earlier=_earlier(before, live),
+        carried=live.carried if live else {},
     )
     summary = _empty_summary(session, pinned.agent, now=now) if live is None else None
     return session, _run(request, session, pinned.agent, turn, now=now), summary
+
+
+def _principals(request: Request, live: Session | None) -> tuple[str, ...]:
+    known = live.principals if live else ()
+    name = request.principal.name
+    return known if name in known else (*known, name)[:MOST_NAMED]
+
+
+def _earlier(before: Session | None, live: Session | None) -> tuple[str, ...]:
+    """Those whose place the session's conversation took, as long as it was not erased: newest first."""
+    if live is not None:
+        return live.earlier
+    return (before.conversation, *before.earlier)[:MOST_NAMED] if before is not None else ()
 
 
 def _memory_id(request: Request, live: Session | None, agent: Agent) -> str | None:

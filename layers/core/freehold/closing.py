@@ -16,8 +16,8 @@ SETTLE_MS = 130_000
 def end_session(tenant: str, session_id: str, using: EndCollaborators) -> tuple[Session, bool]:
     """The session as it was closed, and whether a summary of it is still being made.
 
-    What was said stays readable until the session would have expired. Raises `NotFound`, and `SessionBusy` where a
-    run of it has not ended.
+    What was said stays readable until the session would have expired, also where its id begins anew by then. Raises
+    `NotFound`, and `SessionBusy` where a run of it has not ended.
     """
     for _ in range(CLOSE_ATTEMPTS):
         before, now = using.sessions.session(tenant, session_id), using.now()

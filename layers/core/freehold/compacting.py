@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
+from .context import begun
 from .conversation import Conversation
 from .values.conversation import Place
 from .values.history import History
 from .values.model import ModelEntry
 from .window import Turn, count, steps
 
-# Of what fills the window before it is compacted, the newest part that is kept as it is.
+# Of what fills the window before it is compacted, the newest part that is kept as it is …
 KEPT_SHARE = 0.35
+# … and the least that has to give way for it to be worth a call.
+LEAST_GAIN = 0.1
 
 
 def is_due(conversation: Conversation, entry: ModelEntry) -> bool:
@@ -20,13 +24,19 @@ def is_due(conversation: Conversation, entry: ModelEntry) -> bool:
 
     Never twice at one place: what a compaction did not make small enough, the next lap's will.
     """
+    if is_made(conversation):
+        return False
+    full = conversation.budget(entry).full
+    if sum(map(count, conversation.turns(entry))) <= full:
+        return False
+    begins = place(conversation, entry)
+    return begins is not None and _gain(begins, conversation, entry) >= full * LEAST_GAIN
+
+
+def is_made(conversation: Conversation) -> bool:
+    """Whether a compaction was made where the conversation stands now."""
     current, made = conversation.current, conversation.compaction
-    if made and (made.turn, made.lap) == (current.run.turn, _last_lap(current)):
-        return False
-    turns = conversation.turns(entry)
-    if sum(map(count, turns)) <= conversation.budget(entry).full:
-        return False
-    return place(conversation, entry) is not None
+    return made is not None and (made.turn, made.lap) == (current.run.turn, _last_lap(current))
 
 
 def place(conversation: Conversation, entry: ModelEntry) -> Place | None:
@@ -54,12 +64,22 @@ def _within(current: History, turn: Turn, left: int) -> Place | None:
 
 def _between(past: Sequence[History], turns: Sequence[Turn], left: int) -> Place | None:
     """The first of the past turns that fits with all that follow it, if one before it does not."""
-    shown = [turn for turn in past if turn.laps or turn.run.status != "CANCELLED"]
-    for history, turn in zip(reversed(shown), reversed(turns[:-1]), strict=True):
+    for history, turn in zip(reversed(begun(past)), reversed(turns[:-1]), strict=True):
         left -= count(turn)
         if left < 0:
             return Place(history.run.turn + 1)
     return None
+
+
+def _gain(begins: Place, conversation: Conversation, entry: ModelEntry) -> int:
+    """Tokens of what would give way."""
+    *earlier, current = conversation.turns(entry)
+    told = zip(begun(conversation.past), earlier, strict=True)
+    gone = sum(count(turn) for history, turn in told if history.run.turn < begins.turn)
+    if begins.turn == conversation.current.run.turn:
+        laps = sum(lap.lap <= begins.laps for lap in conversation.current.laps)
+        gone += sum(map(count, islice(steps(current), laps)))
+    return gone
 
 
 def part_before(begins: Place, conversation: Conversation) -> list[History]:

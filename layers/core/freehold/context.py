@@ -46,9 +46,13 @@ def turns(past: Sequence[History], current: History, entry: ModelEntry = UNKNOWN
     outcome, whatever ended the turns before: a turn that ended early is closed with a line that says so, and one that
     never began is left out.
     """
-    begun = [turn for turn in past if turn.laps or turn.run.status != "CANCELLED"]
-    told = [tuple(_turn(turn, entry, ended=True)) for turn in begun]
+    told = [tuple(_turn(turn, entry, ended=True)) for turn in begun(past)]
     return [*told, tuple(_turn(current, entry, ended=False))]
+
+
+def begun(past: Sequence[History]) -> list[History]:
+    """The turns that are told: not those that were cancelled before they began."""
+    return [turn for turn in past if turn.laps or turn.run.status != "CANCELLED"]
 
 
 def notes(compaction: Compaction | None, summaries: Sequence[Summary], *, most: int) -> Turn:

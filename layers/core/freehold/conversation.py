@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 from . import context
+from .ports import Memories, Sessions
+from .reading import Reading, past
 from .tokens import tokens
 from .values.agent import Agent
 from .values.conversation import Compaction
@@ -97,6 +99,19 @@ class Conversation:
         if not isinstance(message, UserMessage) or not message.images:
             return message
         return replace(message, images=tuple(self.image(each) for each in message.images))
+
+
+def gathered(
+    reading: Reading, agent: Agent, *, sessions: Sessions, memories: Memories, now: int
+) -> Conversation:
+    """All that a model is told of: the same for whoever judges its size as for whoever sends it."""
+    run, memory = reading.run, agent.memory
+    remembered = memory is not None and run.memory_id is not None
+    summaries = (
+        memories.recent(run, most=memory.max_recent_sessions, now=now) if memory and remembered else ()
+    )
+    turns = past(reading, sessions)
+    return Conversation(agent, turns, reading.current, cache(sessions.image), reading.compaction, summaries)
 
 
 def ratio(turns: Sequence[History]) -> float:

@@ -20,8 +20,8 @@ EVENTS_PER_LAP, EVENTS_PER_CALL, EVENTS_SAFE = 11, 7, 20_000
 # Of CompactHistory, and of the InvokeModel and the choice that lead to it.
 EVENTS_PER_COMPACTION = 20
 EXPRESS_SECONDS, EXPRESS_MARGIN_SECONDS = 300, 10
-# Two attempts of CompactHistory at its timeout.
-COMPACTION_SECONDS = 260
+# A compaction that takes longer is done without; the state makes two attempts.
+COMPACTION_SECONDS, COMPACTION_ATTEMPTS = 45, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,4 +136,5 @@ def _execution_is_worn(history: History, agent: Agent, *, now: int, events: int)
 def is_late_to_compact(run: Run, *, now: int) -> bool:
     """Whether a compaction at its slowest would outlast this execution."""
     age = (now - (run.started_at or now)) / 1000
-    return run.mode == "fast" and EXPRESS_SECONDS - age < COMPACTION_SECONDS + EXPRESS_MARGIN_SECONDS
+    needed = COMPACTION_ATTEMPTS * (COMPACTION_SECONDS + EXPRESS_MARGIN_SECONDS) + MODEL_TIMEOUT_SECONDS
+    return run.mode == "fast" and EXPRESS_SECONDS - age < needed

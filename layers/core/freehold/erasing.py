@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from .errors import Conflict, NotFound, SessionBusy, StaleWrite
 from .ports import Conversations, Memories, Sessions
-from .values.conversation import Erased, Lease
-from .values.memory import Summary
-from .values.run import Run, RunKey
+from .values.conversation import Erased, Lease, Named
+from .values.run import Principal, RunKey, Session
 
 ATTEMPTS = 20
 # Longer than any step, so that what a late one still writes is found.
@@ -46,31 +45,22 @@ class ErasureReport:
 def erase_session(tenant: str, session_id: str, using: ErasingCollaborators) -> Erased:
     """The session with all that was said in it and what is remembered of it.
 
-    Raises `NotFound`, and `SessionBusy` where a run of it has not ended.
+    What is left of conversations that it pointed to before goes with it. Raises `NotFound`, and `SessionBusy` where a
+    run has not ended.
     """
     session = using.sessions.session(tenant, session_id)
     if session is None:
         raise NotFound(f"no session {session_id}")
-    done = _erase_conversation(tenant, session_id, session.conversation, using)
-    if done.busy:
-        # Its own, or that of a replay; whatever was erased by then stays so.
-        raise SessionBusy(done.busy[0])
-    return done.erased
-
-
-def erase_conversations(
-    tenant: str,
-    conversations: Iterable[tuple[str, str]],
-    using: ErasingCollaborators,
-    until: Callable[[], bool],
-) -> ErasureReport:
-    """Each by the id of its session and its own, one after the other, as long as `until` is False."""
-    report = ErasureReport()
-    for session_id, conversation in conversations:
-        if until():
-            return replace(report, complete=False)
-        report += _erase_conversation(tenant, session_id, conversation, using)
-    return report
+    before = (using.conversations.lease(tenant, each) for each in session.earlier)
+    erased = Erased()
+    # Its own last: until then, whoever asks again finds the others.
+    for named in (*_not_erased([lease for lease in before if lease], using), session):
+        done = _erase_conversation(named, using)
+        if done.busy:
+            # Its own, or that of a replay; whatever was erased by then stays so.
+            raise SessionBusy(done.busy[0])
+        erased += done.erased
+    return erased
 
 
 def forget(
@@ -88,7 +78,7 @@ def forget(
     if not found:
         where = f" of session {session_id}" if session_id else ""
         raise NotFound(f"agent {agent} remembers nothing{where} under {memory_id}")
-    return sum((_forget(summary, using) for summary in found), Erased())
+    return sum((using.memories.forget(summary) for summary in found), Erased())
 
 
 def erase_memory(
@@ -96,79 +86,99 @@ def erase_memory(
 ) -> ErasureReport:
     """Everything under a memory id: what is remembered, and the sessions that it was remembered from.
 
-    Also conversations whose session id has gone on to another one since. Where there is nothing, nothing is erased.
+    Also where it was forgotten before, and conversations whose session id has gone on to another one since. Where
+    there is nothing, nothing is erased. Stops once `until` is True, as `erase_principal` does.
     """
-    report = ErasureReport()
-    for summary in using.memories.all(tenant, agent, memory_id):
+
+    def found() -> Iterator[Sequence[Named]]:
+        for leases in using.conversations.remembered(tenant, agent, memory_id):
+            yield _not_erased(leases, using)
+        # What is left are notes that have outlived their conversation.
+        yield using.memories.all(tenant, agent, memory_id)
+
+    return _erase_each(found(), using, until)
+
+
+def erase_principal(
+    tenant: str, principal: Principal, using: ErasingCollaborators, until: Callable[[], bool]
+) -> ErasureReport:
+    """Every session that the principal wrote to, with what is remembered of it, also where that has expired."""
+    return _erase_each(using.conversations.links(tenant, principal), using, until)
+
+
+def _erase_each(
+    found: Iterable[Sequence[Named]], using: ErasingCollaborators, until: Callable[[], bool]
+) -> ErasureReport:
+    """One conversation after the other, each once, page by page."""
+    report, seen = ErasureReport(), set[str]()
+    for page in found:
         if until():
             return replace(report, complete=False)
-        done = _erase_conversation(tenant, summary.session_id, summary.conversation, using)
-        if not done.busy and not done.erased.summaries:
-            # The conversation was gone already, so nothing led from it to its notes.
-            done += ErasureReport(_forget(summary, using))
-        report += done
+        for named in page:
+            if named.conversation in seen:
+                continue
+            if until():
+                return replace(report, complete=False)
+            seen.add(named.conversation)
+            report += _erase_conversation(named, using)
     return report
 
 
-def _erase_conversation(
-    tenant: str, session_id: str, conversation: str, using: ErasingCollaborators
-) -> ErasureReport:
-    """With its replays, which copy what was asked and what tools answered."""
-    done = _erase_one(tenant, session_id, conversation, using)
-    if done.busy:
-        return done
-    replays = using.conversations.replays(_erased_lease(tenant, conversation, session_id, using))
-    copies = (_erase_one(tenant, lease.session_id, lease.conversation, using) for lease in replays)
-    return sum(copies, done)
+def _erase_conversation(named: Named, using: ErasingCollaborators) -> ErasureReport:
+    """With its replays, which copy what was asked and what tools answered.
+
+    They go first: one that is busy leaves the original, by which it is found again.
+    """
+    lease, now = using.conversations.lease(named.tenant, named.conversation), using.now()
+    if lease is None and not isinstance(named, Session):
+        # The conversation is gone, and only what is remembered of it may be left.
+        return ErasureReport(using.memories.forget(named))
+    there = lease or Lease(named.tenant, named.conversation, named.session_id, now)
+    done = _erase_replays(there, using)
+    return done if done.busy else done + _erase_one(there, using)
 
 
-def _erase_one(tenant: str, session_id: str, conversation: str, using: ErasingCollaborators) -> ErasureReport:
+def _erase_replays(lease: Lease, using: ErasingCollaborators) -> ErasureReport:
+    """All but those that are busy."""
+    replays = _not_erased(using.conversations.replays(lease), using)
+    return sum((_erase_one(replay, using) for replay in replays), ErasureReport())
+
+
+def _not_erased(leases: Sequence[Lease], using: ErasingCollaborators) -> list[Lease]:
+    """Those of conversations that are there, also where an erasure stopped half way."""
+    return [lease for lease in leases if lease.erased_at is None or using.conversations.runs(lease)]
+
+
+def _erase_one(lease: Lease, using: ErasingCollaborators) -> ErasureReport:
     """With its session, as long as that has not gone on to another conversation."""
     for _ in range(ATTEMPTS):
-        session = using.sessions.session(tenant, session_id)
-        lease = _erased_lease(tenant, conversation, session_id, using)
-        if session is None or session.conversation != conversation:
-            return _erase_left_behind(lease, using)
-        if session.active_turn is not None:
-            busy = RunKey(tenant, conversation, session.active_turn).run_id
-            return ErasureReport(busy=(busy,), complete=False)
+        session, now = _session_of(lease, using), using.now()
+        busy = _busy_runs(lease, session, using)
+        if busy:
+            return ErasureReport(busy=busy, complete=False)
+        # Should the rest not come to its end, the sweeper goes on with it.
+        asked = replace(lease, due_at=now + LATE_MS, erased_at=now, on_request=True)
         try:
-            using.conversations.close(session, lease)
+            notes = using.conversations.close(asked, session)
         except StaleWrite:
             continue
-        last = using.sessions.run(RunKey(tenant, conversation, session.next_turn - 1))
-        notes = _forget_session(last, using)
-        return ErasureReport(notes + replace(using.conversations.erase(lease), sessions=1))
-    raise Conflict(f"session {session_id} changed at each of {ATTEMPTS} attempts to erase it")
+        erased = replace(using.conversations.erase(asked), sessions=1 if session else 0)
+        return ErasureReport(notes + erased)
+    raise Conflict(f"session {lease.session_id} changed at each of {ATTEMPTS} attempts to erase it")
 
 
-def _erase_left_behind(lease: Lease, using: ErasingCollaborators) -> ErasureReport:
-    """A conversation that its session no longer points to."""
-    runs = using.conversations.runs(lease)
-    busy = tuple(run.key.run_id for run in runs if not run.ended)
-    if busy:
-        return ErasureReport(busy=busy, complete=False)
-    if runs:
-        using.conversations.extend(lease, due_at=lease.due_at, erased_at=lease.erased_at)
-    notes = _forget_session(runs[0] if runs else None, using)
-    # Also where no run is left: an erasure may have stopped half way.
-    return ErasureReport(notes + using.conversations.erase(lease))
+def _session_of(lease: Lease, using: ErasingCollaborators) -> Session | None:
+    """None where it is gone or points to another conversation by now."""
+    session = using.sessions.session(lease.tenant, lease.session_id)
+    return session if session is not None and session.conversation == lease.conversation else None
 
 
-def _erased_lease(tenant: str, conversation: str, session_id: str, using: ErasingCollaborators) -> Lease:
-    """Of a conversation that is being erased: should that stop half way, the sweeper goes on with it."""
-    now = using.now()
-    return Lease(tenant, conversation, session_id, due_at=now + LATE_MS, erased_at=now)
-
-
-def _forget_session(run: Run | None, using: ErasingCollaborators) -> Erased:
-    """By one of its runs, and before those are erased: the sweeper would go on with them, but not with the notes."""
-    summary = using.memories.summary(run) if run else None
-    return _forget(summary, using) if summary else Erased()
-
-
-def _forget(summary: Summary, using: ErasingCollaborators) -> Erased:
-    return Erased(summaries=1, items=1, objects=using.memories.forget(summary))
+def _busy_runs(lease: Lease, session: Session | None, using: ErasingCollaborators) -> tuple[str, ...]:
+    if session is None:
+        return tuple(run.key.run_id for run in using.conversations.runs(lease) if not run.ended)
+    if session.active_turn is None:
+        return ()
+    return (RunKey(lease.tenant, lease.conversation, session.active_turn).run_id,)
 
 
 # -- when their time has come
@@ -200,12 +210,9 @@ def _retire(found: Lease, using: ErasingCollaborators) -> bool:
     if lease is None or lease.due_at > now:
         return False
     if lease.erased_at is not None:
-        using.conversations.erase(lease)
-        using.conversations.end(lease)
+        _erase_again(lease, using)
         return False
-    session = using.sessions.session(lease.tenant, lease.session_id)
-    if session is not None and session.conversation != lease.conversation:
-        session = None
+    session = _session_of(lease, using)
     if session is not None and session.expires_at > now // 1000:
         using.conversations.extend(lease, due_at=session.expires_at * 1000)
         return False
@@ -213,11 +220,18 @@ def _retire(found: Lease, using: ErasingCollaborators) -> bool:
         # The sweeper tends such runs; what they still need is not taken from them.
         using.conversations.extend(lease, due_at=now + LATER_MS)
         return False
-    if session is not None:
-        lease = _erased_lease(session.tenant, session.conversation, session.session_id, using)
-        using.conversations.close(session, lease)
-        using.conversations.erase(lease)
-    else:
-        using.conversations.extend(lease, due_at=now + LATE_MS, erased_at=now)
-        using.conversations.erase(lease)
+    lease = replace(lease, due_at=now + LATE_MS, erased_at=now)
+    using.conversations.close(lease, session)
+    using.conversations.erase(lease)
     return True
+
+
+def _erase_again(lease: Lease, using: ErasingCollaborators) -> None:
+    """What late steps wrote and, on request, replays that the index did not show at the time."""
+    replays = _erase_replays(lease, using) if lease.on_request else ErasureReport()
+    using.conversations.erase(lease)
+    if replays.busy:
+        later = using.now() + LATER_MS
+        using.conversations.extend(lease, due_at=later, erased_at=lease.erased_at)
+    else:
+        using.conversations.end(lease)

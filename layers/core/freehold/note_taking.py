@@ -11,6 +11,8 @@ from .values.memory import Notes
 from .values.text import well_formed
 
 LONGEST_NOTE, MOST_NOTES = 400, 20
+# Of all notes together, in UTF-8: they lie in their item.
+MOST_BYTES = 20_000
 INSTRUCTION = f"""\
 You keep the notes of one session between a user and an assistant, for later sessions with the same user.
 
@@ -37,7 +39,15 @@ def read_notes(text: str, earlier: Notes) -> Notes:
     notes = Notes(*(_list(given, name) for name in ("topics", "openPoints", "preferences")))
     if notes.empty and not earlier.empty:
         raise SummaryUnusable("the model answered with empty notes, and there were some")
-    return notes
+    return _bounded(notes)
+
+
+def _bounded(notes: Notes) -> Notes:
+    """Without the oldest of the longest list, again and again, until it fits."""
+    lists = [list(notes.topics), list(notes.open_points), list(notes.preferences)]
+    while sum(len(note.encode()) for each in lists for note in each) > MOST_BYTES:
+        del max(lists, key=lambda each: sum(map(len, each)))[0]
+    return Notes(*map(tuple, lists))
 
 
 def _object(text: str) -> dict[str, Any]:

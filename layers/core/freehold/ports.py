@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from .values.agent import Agent, ModelChoice
     from .values.content import Image
-    from .values.conversation import Compaction, Erased, Lease, Place
+    from .values.conversation import Compaction, Erased, Lease, Link, Named, Place
     from .values.history import History
     from .values.memory import Summary
     from .values.model import ModelEntry, ModelReply, ModelRequest
-    from .values.run import (
-        Discarded,
-        Lap,
-        LateResult,
-        Marker,
-        Result,
-        Run,
-        RunKey,
-        Session,
-    )
+    from .values.run import Discarded, Lap, LateResult, Marker, Principal, Result, Run, RunKey, Session
 
 # Of the index of open runs, and of leases.
 SHARDS = 16
@@ -138,13 +129,13 @@ class Sessions(Protocol):
     ) -> Run:
         """Write all in one transaction, images apart; the run as it is stored.
 
-        A new conversation gets its lease; `summary` is the empty one of a session that is to be remembered.
-        Raises `StaleWrite` if the session is no longer as `before`.
+        So are lease and links; `summary` is the empty one of a session that is to be remembered.
+        Raises `StaleWrite` if the session is no longer as `before`, or the run that this one replays is gone.
         """
         ...
 
     def change(self, session: Session, *, before: Session) -> None:
-        """Raises `StaleWrite`."""
+        """Put it and a lease until it expires, in one transaction. Raises `StaleWrite`."""
         ...
 
     def start(self, run: Run, *, now: int, lost_starts: int = 0, lost_after: str = "") -> Run:
@@ -155,11 +146,8 @@ class Sessions(Protocol):
         """Write `lap`, or return the one that an earlier attempt wrote."""
         ...
 
-    def add_compaction(self, compaction: Compaction, run: Run, *, before: Run) -> None:
-        """Write it, or nothing where one was made at that place, with the run that counts it.
-
-        One transaction. Raises `StaleWrite`.
-        """
+    def add_compaction(self, compaction: Compaction | None, run: Run, *, before: Run) -> None:
+        """Write it with the run that counts it, or the run alone. Raises `StaleWrite`, also where one is there."""
         ...
 
     def add_discarded(self, reply: Discarded, run: Run, *, before: Run) -> None:
@@ -260,8 +248,8 @@ class Memories(Protocol):
         """Every summary of a memory, oldest session first, empty ones included."""
         ...
 
-    def forget(self, summary: Summary) -> int:
-        """Delete it with what lies apart from it; the number of objects. One that is gone is success."""
+    def forget(self, named: Named) -> Erased:
+        """Delete what is remembered of a conversation, and what leads there. Where that is gone, nothing is erased."""
         ...
 
 
@@ -275,17 +263,30 @@ class Conversations(Protocol):
         ...
 
     def extend(self, lease: Lease, *, due_at: int, erased_at: int | None = None) -> None:
-        """Put it with another time, whether it is there or not."""
+        """Put it, there or not. Raises `StaleWrite` where it was erased by now, unless this one is `on_request`."""
         ...
 
-    def runs(self, lease: Lease) -> Sequence[Run]: ...
+    def runs(self, lease: Lease) -> Sequence[Run]:
+        """Without what was said in them."""
+        ...
 
     def replays(self, lease: Lease) -> Sequence[Lease]:
         """Leases of what replays runs of this conversation, by an index."""
         ...
 
-    def close(self, session: Session, lease: Lease) -> None:
-        """Delete the session item, and put its lease, in one transaction. Raises `StaleWrite`."""
+    def remembered(self, tenant: str, agent: str, memory_id: str) -> Iterator[Sequence[Lease]]:
+        """Leases of the conversations that a memory remembers, or did, page by page of an index."""
+        ...
+
+    def links(self, tenant: str, principal: Principal) -> Iterator[Sequence[Link]]:
+        """All that a principal wrote to, page by page of an index."""
+        ...
+
+    def close(self, lease: Lease, session: Session | None) -> Erased:
+        """Put the lease and delete the session item, in one transaction. Raises `StaleWrite`.
+
+        On request what is remembered of the conversation goes with them: how much that was.
+        """
         ...
 
     def erase(self, lease: Lease) -> Erased:

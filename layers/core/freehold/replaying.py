@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .errors import Conflict, NotFound
+from .errors import Conflict, NotFound, StaleWrite
 from .ports import Agents, Sessions
 from .values.agent import Agent
 from .values.run import Principal, Run, RunKey, Session
 
 TRIGGER = "replay"
+ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,20 @@ def begin_replay(key: RunKey, principal: Principal, using: ReplayCollaborators) 
         active_turn=run.turn,
         session_attributes=run.session_attributes,
         ended_at=now,
+        principals=(principal.name,),
     )
-    return using.sessions.begin(session, None, run, summary=None, idempotency=None)
+    return _begun(session, run, key, using)
+
+
+def _begun(session: Session, run: Run, original: RunKey, using: ReplayCollaborators) -> Run:
+    """The write rests on the original, which may have been erased or, by the delivery of its end, changed."""
+    for _ in range(ATTEMPTS):
+        try:
+            return using.sessions.begin(session, None, run, summary=None, idempotency=None)
+        except StaleWrite:
+            if using.sessions.run(original) is None:
+                raise NotFound(f"no run {original.run_id}") from None
+    raise Conflict(f"run {original.run_id} changed at each of {ATTEMPTS} attempts to replay it")
 
 
 def _replay(

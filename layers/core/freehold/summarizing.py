@@ -5,17 +5,19 @@ Neither changes what becomes of a run: what could not be summed up stays as it i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from . import compacting, context, note_taking
 from .asking import Answer, ask
-from .conversation import Conversation, ratio
-from .digest import Digest, entries
+from .conversation import gathered, ratio
+from .decide import COMPACTION_SECONDS
+from .digest import Digest, portion
 from .errors import StaleWrite, SummaryUnusable
 from .ports import Agents, Memories, Models, Sessions
-from .reading import Reading, past, read
+from .reading import Reading, read
 from .redaction import redacted
 from .state import run_of
 from .tokens import first_tokens
@@ -23,12 +25,14 @@ from .values.agent import Agent
 from .values.conversation import Compaction, Place
 from .values.history import History
 from .values.memory import Summary
-from .values.run import Run, RunKey, Spent
+from .values.run import Run, RunKey, Spent, added
 from .values.text import well_formed
 
 TIMEOUT_MARGIN_SECONDS = 5
 WRITE_ATTEMPTS = 20
 NOTES_TOKENS = 4_000
+# Of a session's turns, in one step.
+PORTIONS = 5
 # Of the window, for what stands in the place of a conversation's oldest part; and at most so many tokens.
 COMPACTION_SHARE, COMPACTION_TOKENS = 0.08, 6_000
 COMPACTION_INSTRUCTION = """\
@@ -74,39 +78,50 @@ class SummaryCollaborators:
     new_id: Callable[[], str]
 
 
-def summarize(invocation: SummaryInvocation, using: SummaryCollaborators) -> None:
-    """Write the compaction or the notes that the step asks for. Safe to repeat and to overlap.
+def summarize(invocation: SummaryInvocation, using: SummaryCollaborators) -> bool:
+    """Write the compaction or the notes that the step asks for; False where there was nothing to write.
 
-    Raises what the models raise, and `SummaryUnusable`.
+    Safe to repeat and to overlap. Raises what the models raise, and `SummaryUnusable`.
     """
-    (compact if invocation.step == "compact" else remember)(invocation, using)
+    until = using.now() + invocation.remaining_ms - TIMEOUT_MARGIN_SECONDS * 1000
+    return (compact if invocation.step == "compact" else remember)(invocation, using, until=until)
 
 
 # -- the same session
 
 
-def compact(invocation: SummaryInvocation, using: SummaryCollaborators) -> None:
-    """Put a compaction in the place of the conversation's oldest part; nothing where there is no need any more."""
+def compact(invocation: SummaryInvocation, using: SummaryCollaborators, *, until: int) -> bool:
+    """Put a compaction in the place of the conversation's oldest part; False where nothing can give way."""
     reading = read(invocation.key, using.sessions)
     if reading is None or not _is_current(reading.run, invocation):
-        return
-    agent = _agent(reading.run, using)
+        return False
+    agent, began = _agent(reading.run, using), using.now()
+    conversation = gathered(reading, agent, sessions=using.sessions, memories=using.memories, now=began)
+    if compacting.is_made(conversation):
+        # By an attempt of this step whose answer was lost.
+        return True
     _, entry = using.models.choose(agent.model)
-    turns = past(reading, using.sessions)
-    conversation = Conversation(agent, turns, reading.current, lambda image: image, reading.compaction)
     begins = compacting.place(conversation, entry)
     if begins is None:
-        return
-    window = conversation.budget(entry).window
-    most = min(COMPACTION_TOKENS, int(window * COMPACTION_SHARE))
+        return False
+    most = min(COMPACTION_TOKENS, int(conversation.budget(entry).window * COMPACTION_SHARE))
     earlier = reading.compaction.text if reading.compaction else None
-    part = entries(compacting.part_before(begins, conversation))
+    part = compacting.part_before(begins, conversation)
     question = Digest(agent, "compaction", COMPACTION_INSTRUCTION, earlier, part, most, conversation.ratio)
-    began = using.now()
-    answer = _ask(question, invocation, using)
-    text = first_tokens(well_formed(_text(answer)).strip(), most)
-    made = _compaction(reading, begins, text, answer, invocation, using, began)
-    _add(made, answer, using, invocation)
+    answer = _ask(question, using, until=min(until, _patience(reading.run, now=began)))
+    try:
+        text = first_tokens(well_formed(_text(answer)).strip(), most)
+    except SummaryUnusable:
+        _write(None, answer, invocation, using)
+        raise
+    _write(_compaction(reading, begins, text, answer, invocation, using, began), answer, invocation, using)
+    return True
+
+
+def _patience(run: Run, *, now: int) -> int:
+    """Until when the run waits for a compaction: it can do without, and needs its time for the answer."""
+    left = (run.deadline_at or now + COMPACTION_SECONDS * 4000) - now
+    return now + min(COMPACTION_SECONDS * 1000, left // 4)
 
 
 def _is_current(run: Run, invocation: SummaryInvocation) -> bool:
@@ -146,17 +161,23 @@ def _compaction(
     )
 
 
-def _add(
-    made: Compaction, answer: Answer, using: SummaryCollaborators, invocation: SummaryInvocation
+def _write(
+    made: Compaction | None, answer: Answer, invocation: SummaryInvocation, using: SummaryCollaborators
 ) -> None:
-    """With what it took added to the run. A run that has ended meanwhile needs none."""
+    """With what it took added to the run. It was billed, so it counts, also where it is not needed any more."""
     for _ in range(WRITE_ATTEMPTS):
         run = using.sessions.run(invocation.key)
-        if run is None or not _is_current(run, invocation):
+        if run is None:
             return
-        counted = replace(run, rev=run.rev + 1, compacting=run.compacting + _cost(answer))
+        needed = made
+        if made is not None:
+            there = using.sessions.compaction(invocation.key)
+            if there is not None and there.id == made.id:
+                return
+            forestalled = there is not None and (there.turn, there.lap) == (made.turn, made.lap)
+            needed = None if forestalled or not _is_current(run, invocation) else made
         try:
-            using.sessions.add_compaction(made, counted, before=run)
+            using.sessions.add_compaction(needed, _with_spent(run, _cost(answer)), before=run)
         except StaleWrite:
             continue
         return
@@ -165,57 +186,75 @@ def _add(
     )
 
 
+def _with_spent(run: Run, spent: Spent) -> Run:
+    """Also in the totals of a run that has ended meanwhile."""
+    totals = run.totals
+    if totals is not None:
+        cost = added(totals.cost_usd, spent.cost_usd)
+        totals = replace(totals, usage=totals.usage + spent.usage, cost_usd=cost)
+    return replace(run, rev=run.rev + 1, compacting=run.compacting + spent, totals=totals)
+
+
 # -- later sessions
 
 
-def remember(invocation: SummaryInvocation, using: SummaryCollaborators) -> None:
-    """Fold what the session's notes lack into them, up to this run. What is no longer to be remembered is left."""
+def remember(invocation: SummaryInvocation, using: SummaryCollaborators, *, until: int) -> bool:
+    """Fold what the session's notes lack into them, up to this run. What is no longer to be remembered is left.
+
+    Much is folded in portions, oldest first. What time does not suffice for stays due.
+    """
     run = using.sessions.run(invocation.key)
     if run is None or not run.summary_due:
-        return
-    summary = using.memories.summary(run)
-    lacking: list[History] = []
-    if summary is not None and summary.through_turn < run.turn:
+        return False
+    for _ in range(PORTIONS):
+        summary = using.memories.summary(run)
+        if summary is None or summary.through_turn >= run.turn:
+            using.sessions.summarized(run)
+            return True
         up_to = replace(run.key, turn=run.turn + 1)
         lacking = list(using.sessions.past(up_to, Place(summary.through_turn + 1)))
-        _fold(summary, run, lacking, invocation, using)
-    for each in {run.turn: run, **{turn.run.turn: turn.run for turn in lacking}}.values():
-        if each.summary_due:
-            using.sessions.summarized(each)
+        for folded in _fold(summary, run, lacking, using, until=until):
+            if folded.run.summary_due and folded.run.turn < run.turn:
+                using.sessions.summarized(folded.run)
+    return False
 
 
 def _fold(
     before: Summary,
     run: Run,
     lacking: list[History],
-    invocation: SummaryInvocation,
     using: SummaryCollaborators,
-) -> None:
+    *,
+    until: int,
+) -> Sequence[History]:
+    """The turns that the notes have now in addition."""
     agent, now = _agent(run, using), using.now
-    said = [_without_secrets(entry) for entry in entries([turn for turn in lacking if turn.run.ended])]
     earlier = None if before.notes.empty else context.told_notes(before.notes)
-    question = Digest(agent, "memory", note_taking.INSTRUCTION, earlier, said, NOTES_TOKENS, ratio(lacking))
-    answer = _ask(question, invocation, using)
-    days = agent.memory.storage_days if agent.memory else 0
-    using.memories.fold(
-        replace(
-            before,
-            agent_version=run.agent_version,
-            updated_at=now(),
-            expires_at=max(before.expires_at, now() // 1000 + days * 86_400),
-            through_turn=run.turn,
-            notes=note_taking.read_notes(_text(answer), before.notes),
-            spent=before.spent + _cost(answer),
-        ),
-        before=before,
+    question = Digest(
+        agent, "memory", note_taking.INSTRUCTION, earlier, lacking, NOTES_TOKENS, ratio(lacking), redacted
     )
-
-
-def _without_secrets(entry: dict[str, Any]) -> dict[str, Any]:
-    """What the model is not shown, it cannot keep."""
-    told = {name: redacted(value) for name, value in entry.items() if isinstance(value, str)}
-    calls = [_without_secrets(call) for call in entry.get("calls", ())]
-    return told | ({"calls": calls} if calls else {})
+    _, entry = using.models.choose(agent.model)
+    told = portion(lacking, question.room(entry), redacted)
+    answer = _ask(replace(question, turns=told), using, until=until)
+    spent = before.spent + _cost(answer)
+    try:
+        notes = note_taking.read_notes(_text(answer), before.notes)
+    except SummaryUnusable:
+        with suppress(StaleWrite):
+            using.memories.fold(replace(before, spent=spent), before=before)
+        raise
+    days = agent.memory.storage_days if agent.memory else 0
+    after = replace(
+        before,
+        agent_version=run.agent_version,
+        updated_at=now(),
+        expires_at=max(before.expires_at, now() // 1000 + days * 86_400),
+        through_turn=told[-1].run.turn if len(told) < len(lacking) else run.turn,
+        notes=notes,
+        spent=spent,
+    )
+    using.memories.fold(after, before=before)
+    return told
 
 
 # -- both
@@ -225,8 +264,7 @@ def _agent(run: Run, using: SummaryCollaborators) -> Agent:
     return using.agents.snapshot(run.tenant, run.agent, run.agent_digest)
 
 
-def _ask(question: Digest, invocation: SummaryInvocation, using: SummaryCollaborators) -> Answer:
-    until = using.now() + invocation.remaining_ms - TIMEOUT_MARGIN_SECONDS * 1000
+def _ask(question: Digest, using: SummaryCollaborators, *, until: int) -> Answer:
     return ask(question, using.models, now=using.now, until=until)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from .beginning import activated, start_run
 from .ending import EndCollaborators, Ending, deliver, finish_run
 from .erasing import ErasingCollaborators, retire
-from .errors import StaleWrite
+from .errors import StaleWrite, SummaryUnusable
 from .ports import SHARDS
 from .values.run import Run, RunError, RunKey
 
@@ -19,6 +19,8 @@ MAX_LOST_STARTS = 3
 SETTLE_MS = 30_000
 # A summary has this long by itself before the sweeper begins another attempt.
 FIRST_SUMMARY_PAUSE_MS, LONGEST_SUMMARY_PAUSE_MS = 5 * 60_000, 6 * 3_600_000
+# The last one about three days after the run's end.
+MAX_SUMMARY_ATTEMPTS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +87,16 @@ def _tend(key: RunKey, using: EndCollaborators, *, patience_ms: int) -> Swept:
 
 
 def _tend_summary(run: Run, using: EndCollaborators, *, now: int) -> Swept:
-    """Try again what FinishRun's own execution did not get done, ever more rarely."""
+    """Try again what FinishRun's own execution did not get done, ever more rarely, and at last no more.
+
+    What is given up is not lost as long as the session goes on: its next run's notes begin where these end.
+    """
     pause = min(FIRST_SUMMARY_PAUSE_MS * 2 ** (run.summary_attempts - 1), LONGEST_SUMMARY_PAUSE_MS)
     if now - run.summary_tried_at < pause:
         return Swept(seen=1)
+    if run.summary_attempts >= MAX_SUMMARY_ATTEMPTS:
+        using.sessions.summarized(run)
+        raise SummaryUnusable(f"no summary after {run.summary_attempts} attempts; given up")
     using.executions.summarize(using.sessions.try_summary(run, now=now))
     return Swept(seen=1, summarized=1)
 

@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import cache
 from typing import Any
 
 from . import compacting
 from .asking import Answer, ask
-from .conversation import Conversation, estimate
+from .conversation import Conversation, estimate, gathered
 from .decide import (
     EVENTS_PER_COMPACTION,
     EVENTS_PER_LAP,
@@ -25,7 +24,7 @@ from .decide import (
 )
 from .errors import FreeholdError, ModelRejected, ModelThrottled, ModelUnavailable, StaleWrite
 from .ports import Agents, Memories, Models, Sessions
-from .reading import Reading, past, read
+from .reading import Reading, read
 from .state import run_of
 from .values.agent import Agent, Tool
 from .values.history import History
@@ -103,7 +102,7 @@ def _next_step(invocation: Invocation, using: Collaborators) -> Step:
     step = decide(history, agent, now=using.now(), events=invocation.events)
     if step is not None:
         return step
-    conversation = _conversation(reading, agent, using)
+    conversation = gathered(reading, agent, sessions=using.sessions, memories=using.memories, now=using.now())
     if invocation.compact and compacting.is_due(conversation, using.models.choose(agent.model)[1]):
         lap = history.last.lap if history.last else 0
         if is_late_to_compact(run, now=using.now()):
@@ -118,18 +117,6 @@ def _next_step(invocation: Invocation, using: Collaborators) -> Step:
 
 def _is_current(run: Run, invocation: Invocation) -> bool:
     return run.status == "RUNNING" and run.execution == invocation.execution
-
-
-def _conversation(reading: Reading, agent: Agent, using: Collaborators) -> Conversation:
-    run, memory = reading.run, agent.memory
-    summaries = (
-        using.memories.recent(run, most=memory.max_recent_sessions, now=using.now())
-        if memory and run.memory_id
-        else ()
-    )
-    turns = past(reading, using.sessions)
-    image = cache(using.sessions.image)
-    return Conversation(agent, turns, reading.current, image, reading.compaction, summaries)
 
 
 def _give_up(reading: Reading, invocation: Invocation, using: Collaborators) -> Reading:

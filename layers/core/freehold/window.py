@@ -14,7 +14,7 @@ Turn = tuple[Message, ...]
 DEFAULT_WINDOW = 128_000
 # Of the window, for what a request has beside its texts, and for a tokenizer that was judged wrongly.
 MARGIN = 0.05
-# Kept for the answer where the agent sets no `maximumLength`, and at most a quarter of the window.
+# Kept for the answer: the agent's `maximumLength`, or where it sets none so many and at most a quarter of the window.
 ANSWER_TOKENS, ANSWER_SHARE = 8_000, 0.25
 # However much instruction and tools take, this much is left to the conversation.
 LEAST_SHARE = 0.1
@@ -59,7 +59,7 @@ class Budget:
         `fixed` is what instruction and tools take. `ratio` is how many tokens the model counts for one of ours.
         """
         window = window_of(model_window, settings)
-        reply = min(answer or ANSWER_TOKENS, int(window * ANSWER_SHARE))
+        reply = min(ANSWER_TOKENS, int(window * ANSWER_SHARE)) if answer is None else answer
         usable = (int(window * share * (1 - MARGIN)) - reply) / ratio - fixed
         history = int(max(usable, window * share * LEAST_SHARE / ratio))
         return cls(window, history, min(history, int(window * settings.compact_at / ratio)))

@@ -103,7 +103,7 @@ def sessions() -> DynamoSessions:
 def memories() -> DynamoMemories:
     from .adapters.memories import DynamoMemories
 
-    return DynamoMemories(sessions_table(), records(), contents())
+    return DynamoMemories(sessions_table(), records())
 
 
 @cache

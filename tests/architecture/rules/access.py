@@ -33,8 +33,8 @@ OF_MODELS: dict[str, frozenset[str]] = {
     # Their ids say nothing, and the models behind them are judged as well.
     "OwnProfiles": frozenset({f"{ARN}:bedrock:{HERE}:application-inference-profile/*"}),
 }
-# Part of one bucket: conversations and memories are erased, agents' snapshots never.
-LISTED = frozenset(("conversations/*", "memories/*"))
+# Part of one bucket: conversations are erased, agents' snapshots never.
+LISTED = frozenset(("conversations/*",))
 ERASED = frozenset(f"{ARN}:s3:::freehold-ContentBucket/{prefix}" for prefix in LISTED)
 # Every pattern that matches more than what lies in one resource of the stack, by statement.
 WIDE: dict[str, frozenset[str]] = {
@@ -111,12 +111,12 @@ def tools_are_tagged_or_listed(template: Template) -> Iterator[str]:
 
 
 def what_is_erased_is_no_agent(template: Template) -> Iterator[str]:
-    """Objects are listed and deleted below these two folders alone."""
+    """Objects are listed and deleted below this folder alone."""
     for each in statements(template):
         if each.allows and "s3:DeleteObject" in each.actions and not set(each.resources) <= ERASED:
-            yield f"{each.name} may delete more than conversations and memories"
+            yield f"{each.name} may delete more than conversations"
         if "s3:ListBucket" in each.actions and not set(each.conditions.get("s3:prefix", "*")) <= LISTED:
-            yield f"{each.name} lists more than conversations and memories"
+            yield f"{each.name} lists more than conversations"
 
 
 def models_are_listed(template: Template) -> Iterator[str]:

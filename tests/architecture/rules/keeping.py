@@ -83,8 +83,6 @@ def data_ends(template: Template) -> Iterator[str]:
         ends = {rule.get("Prefix"): rule.get("ExpirationInDays") or 0 for rule in rules}
         if not ends.get("conversations/"):
             yield f"{name} keeps conversations for ever"
-        if not ends.get("memories/"):
-            yield f"{name} keeps memories for ever"
 
 
 def buckets_are_private(template: Template) -> Iterator[str]:

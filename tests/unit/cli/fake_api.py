@@ -93,7 +93,8 @@ def session(session_id: str = SESSION_ID, **more: Any) -> Json:
 def remembered(session_id: str = SESSION_ID, **more: Any) -> Json:
     notes = {"topics": ["order 1042"], "openPoints": ["the refund"], "preferences": ["short answers"]}
     times = {"startedAt": at(0), "updatedAt": at(300), "expiresAt": at(50_000)}
-    return {"sessionId": session_id, "agentVersion": "3", **times, "turns": 2, **notes, **more}
+    took = {"usage": {"inputTokens": 700, "outputTokens": 30, "cachedTokens": 0}, "costUsd": 0.0015}
+    return {"sessionId": session_id, "agentVersion": "3", **times, "turns": 2, **notes, **took, **more}
 
 
 def erasure(*, busy: tuple[str, ...] = (), complete: bool = True, **erased: int) -> Json:
@@ -161,6 +162,7 @@ class FakeApi:
     )
     erasures: list[Json] = field(default_factory=lambda: [erasure(sessions=1, runs=2, items=9, summaries=1)])
     runs: list[Json] = field(default_factory=lambda: [run(), run("RUNNING", runId="01JZFAKE-2")])
+    cancelled: Json = field(default_factory=lambda: run("RUNNING"))
     seen: list[tuple[str, str, Json]] = field(default_factory=list[tuple[str, str, Json]])
     step: int = 0
 
@@ -211,7 +213,7 @@ class FakeApi:
             case "GET", ["runs", run_id] if run_id == RUN_ID:
                 return 200, self.ended if self.step >= len(self.steps) - 1 else run("RUNNING")
             case "POST", ["runs", run_id, "cancel"] if run_id == RUN_ID:
-                return 202, run("RUNNING")
+                return 202, self.cancelled
             case "GET", ["sessions", _, "items"]:
                 return 200, self._items(int(query.get("nextToken", "0")))
             case "GET", ["sessions"]:

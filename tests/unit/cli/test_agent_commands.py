@@ -300,6 +300,20 @@ def test_one_agent_is_shown_with_tools_versions_and_aliases(terminal: Terminal):
         assert told in printed
 
 
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("rehearsal", "support  rehearsal\n"),
+        ({"model": "any", "api": "rehearsal"}, "support  any (rehearsal)\n"),
+        ({"model": "any"}, "support  any\n"),
+    ],
+)
+def test_an_agents_model_is_named_in_words(terminal: Terminal, model: object, told: str):
+    terminal.api.agents["support"] = {"agentName": "support", "foundationModel": model}
+
+    assert told in terminal.run("agents", "support").stdout
+
+
 def test_a_new_key_is_all_that_stands_on_standard_output(terminal: Terminal):
     result = terminal.run("keys", "create", "ci", "--scope", "run", "--expires-in-days", "7")
 

@@ -13,8 +13,9 @@ from rich.console import Console
 from freehold_cli import figures
 from freehold_cli.printable import as_json, one_line, printable, well_formed
 from freehold_cli.screen import Screen
-from freehold_cli.timeline import GUTTER, Timeline, in_order
-from freehold_client import Usage
+from freehold_cli.tables import add, columns
+from freehold_cli.timeline import GUTTER, Timeline
+from freehold_client import Usage, in_order
 from freehold_client.items import read_item
 
 from .fake_api import asks, call, compaction, lap, user
@@ -97,18 +98,17 @@ def test_cached_tokens_of_a_provider_that_counts_otherwise_are_no_error():
 @pytest.mark.parametrize(
     ("turn", "laps", "told"),
     [
-        (8, 0, "compacted turns 1–7 ·"),
-        (2, 0, "compacted turn 1 ·"),
-        (1, 4, "compacted laps 1–4 of turn 1 ·"),
-        (3, 1, "compacted turns 1–2 and lap 1 of turn 3 ·"),
+        (8, 0, "   0.00 s compact turns 1–7 ·"),
+        (2, 0, "   0.00 s compact turn 1 ·"),
+        (1, 4, "   0.00 s compact laps 1–4 of turn 1 ·"),
+        (3, 1, "   0.00 s compact turns 1–2 and lap 1 of turn 3 ·"),
     ],
 )
 def test_a_compaction_says_what_it_stands_for(turn: int, laps: int, told: str):
     step = Timeline().step(read_item(compaction(begins={"turn": turn, "laps": laps})))
 
-    assert told in step.plain
-    assert "memory" in step.plain
-    assert "They asked for an order." in step.plain
+    assert step.plain.startswith(told)
+    assert f"\n{' ' * GUTTER}They asked for an order." in step.plain
 
 
 def test_a_compaction_is_shown_where_it_was_made_though_it_is_told_last():
@@ -153,6 +153,17 @@ def test_a_terminal_gets_colours_and_a_pipe_does_not():
 
     assert "\x1b[" in printed[True]
     assert "\x1b" not in printed[False]
+
+
+def test_a_table_ends_its_lines_with_their_text_where_there_is_no_terminal():
+    file, table = io.StringIO(), columns("name", "said")
+    add(table, "a", "x")
+    add(table, "a longer one", "y" * 100)
+    add(table, "b", "")
+    Screen(out=Console(file=file, width=100_000)).show(table)
+
+    lines = file.getvalue().split("\n")
+    assert lines == ["name          said", "a             x", f"a longer one  {'y' * 100}", "b", ""]
 
 
 def test_json_is_made_compact_unless_all_is_asked_for():

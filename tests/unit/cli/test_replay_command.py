@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.console import Console
+
+from freehold_cli.comparison import Recorded, side_by_side
+from freehold_cli.screen import Screen
+from freehold_client import Run
+from freehold_client.items import read_item
 
 from .conftest import Terminal
 from .fake_api import RUN_ID, FakeApi, asks, at, call, compaction, lap, problem, run, user
@@ -112,8 +120,9 @@ def test_another_model_is_asked_and_both_runs_stand_side_by_side(recorded: Termi
     asked = ("POST", f"runs/{RUN_ID}/replays", {"model": {"model": "b", "api": "converse"}})
     assert asked in recorded.api.seen
     assert result.exit_code == 0
-    head, models, *_ = result.stdout.splitlines()
-    assert head.split() == ["run", RUN_ID, "replay", REPLAY_ID]
+    original, replayed, head, models, *_ = result.stdout.splitlines()
+    assert (original.split(), replayed.split()) == (["run", RUN_ID], ["replay", REPLAY_ID])
+    assert head.split() == ["run", "replay", "differs"]
     assert models.split() == ["model", "a-model", "b-model"]
 
 
@@ -137,22 +146,36 @@ def test_laps_that_are_alike_bear_no_mark(terminal: Terminal):
     assert sum(line.count('→ getOrder {"orderId": "1042"} ✓') for line in lines) == 2
 
 
-def test_what_differs_is_named_and_the_call_that_the_other_lacks_is_marked(terminal: Terminal):
+def test_what_differs_is_named_once(terminal: Terminal):
     other = asks(arguments='{"orderId": "7"}')
     answered = call("error", "There is no record of this call.")
     lines = replay(terminal, lap(1, "Let me see.", (other,)), answered, lap(2, "It was shipped."))
 
-    assert row(lines, "lap 1").endswith("≠ text, calls")
-    assert any('≠ → getOrder {"orderId": "7"} ✗ failed' in line for line in lines)
-    assert any('≠ → getOrder {"orderId": "1042"} ✓' in line for line in lines)
-    assert "≠" not in row(lines, "lap 2")
+    assert row(lines, "lap 1").endswith("≠ text, → getOrder")
+    assert any('→ getOrder {"orderId": "7"} ✗ failed' in line for line in lines)
+    assert any('→ getOrder {"orderId": "1042"} ✓' in line for line in lines)
+    assert "\n".join(lines).count("≠") == 1
 
 
-def test_a_call_that_is_asked_for_more_often_is_marked_once(terminal: Terminal):
+def test_a_call_that_is_asked_for_more_often_is_named_once(terminal: Terminal):
     lines = replay(terminal, lap(1, "I look it up.", (asks(), asks(call=1))), lap(2, "It was shipped."))
 
-    assert row(lines, "lap 1").endswith("≠ calls")
-    assert "\n".join(lines).count("≠ →") == 1
+    assert row(lines, "lap 1").endswith("≠ → getOrder")
+    assert "\n".join(lines).count("≠") == 1
+
+
+def test_on_a_narrow_terminal_ids_and_marks_are_not_broken():
+    long = "01JZK3V9F0Q4T8ABCDEFGHJKMN-123"
+    made = [Recorded(Run.read(run(runId=f"{long}{n}")), (read_item(lap(1, "word " * 90)),)) for n in (1, 2)]
+    file = io.StringIO()
+    console = Console(file=file, width=80, force_terminal=True, color_system=None)
+
+    Screen(out=console).show(*side_by_side(made[0], replace(made[1], items=()), full=False))
+
+    printed = file.getvalue()
+    assert all(f"{long}{n}\n" in printed for n in (1, 2))
+    assert "≠ the run only" in printed
+    assert max(map(len, printed.splitlines())) <= 80
 
 
 def test_a_lap_of_one_run_alone_says_whose(terminal: Terminal):
@@ -228,6 +251,16 @@ def test_an_api_without_a_model_is_wrong_use(recorded: Terminal):
     assert result.exit_code == 2
     assert "--model" in result.stderr
     assert recorded.api.seen == []
+
+
+def test_a_model_that_nobody_knows_leads_to_the_option_that_names_its_api(recorded: Terminal):
+    problems = [{"path": "model", "message": 'Name its API: {"model": …, "api": …}'}]
+    recorded.api.refusal = (400, problem(400, "Invalid", "unknown", problems=problems))
+
+    result = recorded.run("replay", RUN_ID, "--model", "other")
+
+    assert result.exit_code == 2
+    assert f"`freehold replay {RUN_ID} --model other --api API`" in result.stderr
 
 
 def test_a_refusal_is_explained(recorded: Terminal):

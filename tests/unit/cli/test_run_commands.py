@@ -54,6 +54,13 @@ def test_ask_sends_session_and_alias(terminal: Terminal):
     ) in terminal.api.seen
 
 
+def test_ask_can_wait_its_turn(terminal: Terminal):
+    terminal.run("ask", "support", "hi", "--session", "s-7", "--enqueue")
+
+    sent = {"input": "hi", "sessionId": "s-7", "whenBusy": "enqueue"}
+    assert ("POST", "agents/support/runs", sent) in terminal.api.seen
+
+
 def test_ask_sends_images_as_they_are_in_their_files(terminal: Terminal, tmp_path: Path):
     for name in ("a.png", "b.jpg"):
         (tmp_path / name).write_bytes(name.encode())
@@ -172,6 +179,7 @@ def test_a_session_that_is_busy_is_explained(terminal: Terminal):
     result = terminal.run("ask", "support", "hi", "--session", "s-1")
 
     assert "freehold cancel r-7" in result.stderr
+    assert "--enqueue" in result.stderr
     assert result.exit_code == 2
 
 
@@ -242,6 +250,14 @@ def test_runs_are_a_table_in_which_only_ended_runs_have_figures(terminal: Termin
     assert "unknown price" not in lines[2]
 
 
+def test_replays_are_marked_among_the_runs(terminal: Terminal):
+    terminal.api.runs = [run(replays="01JZFAKE-9"), run()]
+
+    lines = terminal.run("runs").stdout.splitlines()
+
+    assert ["support (replay)" in line for line in lines] == [False, True, False]
+
+
 def test_runs_as_json_are_the_apis_shape_and_at_most_the_limit(terminal: Terminal):
     result = terminal.run("runs", "--limit", "1", "--json")
 
@@ -253,6 +269,18 @@ def test_cancel_says_when_it_takes_effect(terminal: Terminal):
 
     assert "before its next step" in result.stdout
     assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [("CANCELLED", "It is cancelled.\n"), ("COMPLETED", "It had ended before: COMPLETED.\n")],
+)
+def test_cancel_tells_a_run_that_is_cancelled_from_one_that_had_ended(
+    terminal: Terminal, status: str, told: str
+):
+    terminal.api.cancelled = run(status)
+
+    assert terminal.run("cancel", "01JZFAKE-1").stdout == told
 
 
 def test_chat_goes_on_in_one_session_until_exit(terminal: Terminal):

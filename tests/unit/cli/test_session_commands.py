@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from .conftest import Terminal
-from .fake_api import NOTHING, at, erasure, lap, problem, user
+from .fake_api import NOTHING, at, erasure, lap, problem, remembered, session, user
 
 DESTRUCTIVE: dict[str, tuple[list[str], tuple[str, str, dict[str, Any]]]] = {
     "session": (["sessions", "delete", "s-1"], ("DELETE", "sessions/s-1", {})),
@@ -93,7 +93,37 @@ def test_a_memory_is_shown_session_by_session(terminal: Terminal):
         "prefers short answers",
     ):
         assert told in printed
-    assert printed.index("session s-2 ·") < printed.index("nothing yet")
+    took, second = printed.index("700 tokens in, 30 out · $0.0015"), printed.index("session s-2 ·")
+    assert took < second < printed.index("not summed up yet")
+
+
+def test_a_session_that_nothing_was_noted_of_is_told_from_one_that_is_still_to_be_summed_up(
+    terminal: Terminal,
+):
+    terminal.api.memory = [remembered(topics=[], openPoints=[], preferences=[])]
+    assert "nothing to note" in terminal.run("memory", "show", "support", "customer-7").stdout
+
+    terminal.api.memory = [remembered(), remembered("s-2", turns=0)]
+    lines = terminal.run("memory", "list", "support").stdout.splitlines()
+
+    assert ["not summed up yet" in line for line in lines] == [False, False, True]
+
+
+def test_a_memory_that_is_not_there_leads_to_those_that_are(terminal: Terminal):
+    result = terminal.run("memory", "show", "support", "nobody")
+
+    assert result.exit_code == 2
+    assert "`freehold memory list support`" in result.stderr
+    assert "freehold runs" not in result.stderr
+
+
+def test_a_replays_session_is_told_from_one_that_somebody_closed(terminal: Terminal):
+    terminal.api.sessions = [session("s-4", replay=True, endedAt=at(0)), session("s-3", endedAt=at(9))]
+
+    lines = terminal.run("sessions", "list").stdout.splitlines()
+
+    assert lines[1].endswith("a replay")
+    assert lines[2].endswith("closed")
 
 
 def test_what_is_remembered_cannot_act_on_the_terminal(terminal: Terminal):
@@ -160,6 +190,7 @@ def test_runs_at_work_end_an_erasure_with_exit_code_1(terminal: Terminal):
     assert result.exit_code == 1
     assert "Erased 3 sessions" in result.stdout
     assert "freehold cancel r-7" in result.stderr
+    assert "Not everything is erased yet. Run the same command again." in result.stderr
 
 
 def test_a_session_that_is_busy_is_not_erased(terminal: Terminal):

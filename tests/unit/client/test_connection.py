@@ -69,6 +69,43 @@ def test_a_request_bears_the_key():
     assert stack.requests[0].headers["authorization"] == "Bearer fh_k"
 
 
+@pytest.mark.parametrize("name", ["", ".", ".."])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client, name: client.agents.delete(name),
+        lambda client, name: client.agents.apply({"agentName": name}),
+        lambda client, name: client.agents.version("a", name),
+        lambda client, name: client.agents.alias("a", name),
+        lambda client, name: client.agents.point("a", name, ["1"]),
+        lambda client, name: client.runs.start(name, "hi"),
+        lambda client, name: client.runs.get(name),
+        lambda client, name: client.runs.cancel(name),
+        lambda client, name: client.runs.replay(name, "m"),
+        lambda client, name: client.sessions.get(name),
+        lambda client, name: client.sessions.items(name),
+        lambda client, name: client.sessions.end(name),
+        lambda client, name: client.sessions.delete(name),
+        lambda client, name: client.memories.list(name),
+        lambda client, name: client.memories.get("a", name),
+        lambda client, name: client.memories.delete("a", name),
+        lambda client, name: client.memories.delete(name, "m"),
+        lambda client, name: client.keys.revoke(name),
+    ],
+)
+def test_a_name_that_would_be_another_place_is_refused_and_nothing_is_sent(
+    call: Callable[[Freehold, str], object], name: str
+):
+    stack = Stack()
+
+    with pytest.raises(InvalidRequest) as caught:
+        call(stack.client(), name)
+
+    assert caught.value.problems
+    assert "allowed" in str(caught.value) or "required" in str(caught.value.problems[0])
+    assert stack.requests == []
+
+
 def test_names_cannot_leave_their_place_in_the_path():
     stack = Stack(ok(), ok())
     client = stack.client()

@@ -168,3 +168,12 @@ def test_a_compaction_is_told_once_though_it_always_comes_last():
     told = [type(news).__name__ for news in watched.follow()]
 
     assert told == ["UserItem", "LapItem", "CompactionItem", "LapItem", "Run"]
+
+
+def test_a_compaction_is_told_before_the_lap_that_it_preceded():
+    compaction = {"kind": "compaction", "runId": "c-1", "turn": 1, "at": "t", "lap": 1}
+    watched = Watched([user()], [user(), lap(1), call(1, "success"), lap(2), compaction], page=2)
+
+    told = [type(news).__name__ for news in watched.follow()]
+
+    assert told == ["UserItem", "LapItem", "CallItem", "CompactionItem", "LapItem", "Run"]

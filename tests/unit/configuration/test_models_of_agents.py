@@ -250,3 +250,24 @@ def test_a_chosen_window_is_warned_of_once_and_in_place_of_the_models(
         " more than a third of it (2,000)"
     )
     assert found == ((told,) if warned else ())
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens", "warned"),
+    [
+        ({"model": "mine", "api": "openai_compatible"}, 128_000, False),
+        ({"model": "mine", "api": "openai_compatible"}, 128_001, True),
+        ("unchecked", 200_000, True),
+    ],
+)
+def test_a_chosen_window_that_a_model_of_unknown_window_cannot_get_is_warned_of(
+    bench: Workbench, model: Any, tokens: int, warned: bool
+):
+    found = warnings(bench, None, foundationModel=model, contextConfiguration={"windowTokens": tokens})
+
+    name = model if isinstance(model, str) else model["model"]
+    told = (
+        f"contextConfiguration.windowTokens: is {tokens:,}, but the window of"
+        f' "{name}" is not known and counts as 128,000'
+    )
+    assert found == ((told,) if warned else ())

@@ -123,3 +123,13 @@ def test_outside_the_api_there_is_nothing(outputs: Path):
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
     assert upstream.requests == []
+
+
+@pytest.mark.parametrize("dots", ["%2e%2e", "%2E.", "%2e", "..%2f..%2fhealth"])
+def test_a_path_that_would_lead_elsewhere_is_refused(outputs: Path, dots: str):
+    upstream = Upstream(lambda _: answer_with(200))
+
+    (answer,) = ask(upstream, outputs, ("DELETE", f"/v1/agents/helper/memories/{dots}"))
+
+    assert (answer.status_code, answer.json()["title"]) == (400, "Invalid")
+    assert upstream.requests == []

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from ..errors import StaleWrite
-from ..values.conversation import Erased, Lease
-from ..values.run import Run, RunKey, Session
+from ..values.conversation import Erased, Lease, Link
+from ..values.run import Principal, Run, RunKey, Session
 from . import keys
 from .contents import Contents
-from .items import NEW, THERE, Items, unchanged_session
+from .items import NOT_ERASED, THERE, Items, kind_or_new, unchanged_session
+from .memories import forgotten, remembered
 from .records import Records, folder
-from .table import Put, Table
+from .table import BATCH_READS, Item, OnKey, Put, Table
 
 # Of a run: what lies under it has more to its key.
 RUN = re.compile(r"RUN#\d+")
-LEASE_OR_NEW = (f"{NEW} OR kind = :kind", {":kind": "lease"})
 # Looked at in one sweep of a shard, the longest due first.
 MOST_DUE = 1_000
+# A transaction takes 100 items.
+MOST_FORGOTTEN = 90
 
 
 class DynamoConversations:
@@ -46,12 +48,17 @@ class DynamoConversations:
         item, condition, values = self._put(replace(lease, due_at=due_at, erased_at=erased_at))
         self._table.put(item, condition=condition, values=values)
 
+    def _put(self, lease: Lease) -> Put:
+        """A conversation that an earlier release began has none yet; what was asked for goes before all else."""
+        condition, values = kind_or_new("lease") if lease.on_request else (NOT_ERASED, None)
+        return self._items.lease(lease), condition, values
+
     def runs(self, lease: Lease) -> Sequence[Run]:
         # Turns are numbered, so that what lies under the runs need not be read.
         last = self._table.newest(keys.conversation(lease.key), prefix=keys.RUNS, limit=1)
         turns = keys.turn_of(last[0]["sk"]) if last else 0
         found = self._table.get_many([keys.run(replace(lease.key, turn=n)) for n in range(1, turns + 1)])
-        return [self._records.decode(item, Run) for item in found]
+        return [self._records.outline(item, Run) for item in found]
 
     def replays(self, lease: Lease) -> Sequence[Lease]:
         listing = keys.replays_of(lease.tenant, lease.conversation)
@@ -59,13 +66,33 @@ class DynamoConversations:
         found = self._table.get_many([{"pk": item["pk"], "sk": item["sk"]} for item in listed])
         return [self._records.decode(item, Lease) for item in found]
 
-    def close(self, session: Session, lease: Lease) -> None:
-        where = keys.session(session.tenant, session.session_id)
-        self._table.transact([self._put(lease)], deletes=[(where, *unchanged_session(session))])
+    def remembered(self, tenant: str, agent: str, memory_id: str) -> Iterator[Sequence[Lease]]:
+        for page in self._pages(keys.remembered_in(tenant, agent, memory_id)):
+            yield [self._records.decode(item, Lease) for item in page]
 
-    def _put(self, lease: Lease) -> Put:
-        # A conversation that an earlier release began has none yet.
-        return self._items.lease(lease), f"{NEW} OR kind = :kind", {":kind": "lease"}
+    def links(self, tenant: str, principal: Principal) -> Iterator[Sequence[Link]]:
+        for page in self._pages(keys.links_of(tenant, principal)):
+            yield [self._records.decode(item, Link) for item in page]
+
+    def _pages(self, listing: str) -> Iterator[list[Item]]:
+        before: str | None = None
+        while listed := self._table.newest_of_index(
+            "RunsByTenant", "runs_of", listing, before=before, limit=BATCH_READS
+        ):
+            yield list(self._table.get_many([{"pk": each["pk"], "sk": each["sk"]} for each in listed]))
+            before = listed[-1]["listed_at"]
+
+    def close(self, lease: Lease, session: Session | None) -> Erased:
+        deletes: list[OnKey] = []
+        if session is not None:
+            where = keys.session(session.tenant, session.session_id)
+            deletes.append((where, *unchanged_session(session)))
+        found = remembered(lease, self._table) if lease.on_request else []
+        deletes += [(key, THERE, None) for key in found[:MOST_FORGOTTEN]]
+        self._table.transact([self._put(lease)], deletes=deletes)
+        # Links that are left lead nowhere.
+        self._table.delete_all(found[MOST_FORGOTTEN:])
+        return forgotten(found)
 
     def erase(self, lease: Lease) -> Erased:
         found = [key for key in self._table.keys(keys.conversation(lease.key)) if key["sk"] != keys.LEASE]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from ..values.conversation import Compaction, Lease
+from ..values.conversation import Compaction, Lease, Link
 from ..values.memory import Summary
 from ..values.run import Marker, Result, Run, RunKey, Session
 from . import keys
-from .records import Records, folder, summaries_folder
+from .records import Records, folder
 from .table import Item, Values
 
 NEW = "attribute_not_exists(pk)"
 THERE = "attribute_exists(pk)"
 MARKED = "marked_by = :marker"
+# Also of one that is not there.
+NOT_ERASED = "attribute_not_exists(erased_at)"
 
 
 class Items:
@@ -46,13 +48,27 @@ class Items:
         item = self._records.encode(lease, keys.lease(lease.key), folder=folder(lease.key), at=lease.due_at)
         listed_at = keys.listed_at(lease.due_at, lease.conversation)
         item |= {"open_shard": keys.due_shard(lease.key), "listed_at": listed_at}
+        # A replay is not remembered, so that one entry of the index is enough.
         if lease.replays is not None:
             item["runs_of"] = keys.replays_of(lease.tenant, lease.replays)
+        elif lease.memory_id is not None:
+            item["runs_of"] = keys.remembered_in(lease.tenant, lease.agent, lease.memory_id)
         return item
+
+    def link(self, link: Link) -> Item:
+        key, name = RunKey(link.tenant, link.conversation, 0), link.conversation
+        where = keys.link(key, link.principal)
+        if link.memory_id is not None:
+            # A place of its own, or the next page of the index would begin behind both.
+            memory, name = (link.tenant, link.agent, link.memory_id), f"{name}#MEMORY"
+            where = keys.link_to_summary(*memory, link.conversation, link.principal)
+        item = self._records.encode(link, where, folder=folder(key), at=link.at)
+        return item | _listed(keys.links_of(link.tenant, link.principal), link.at, name)
 
     def summary(self, summary: Summary) -> Item:
         where = keys.summary(summary.tenant, summary.agent, summary.memory_id, summary.conversation)
-        item = self._records.encode(summary, where, folder=summaries_folder(summary), at=summary.updated_at)
+        # Notes are short: nothing of them lies anywhere else, so that they go in one transaction.
+        item = self._records.encode(summary, where, folder=None, at=summary.updated_at)
         listing = keys.memories_of(summary.tenant, summary.agent)
         return item | _listed(listing, summary.started_at, summary.conversation)
 
@@ -72,6 +88,11 @@ def unchanged_session(before: Session | None) -> tuple[str, Values]:
     # A session that was removed and made anew starts at another conversation, whatever its rev.
     values = {":rev": before.rev, ":conversation": before.conversation}
     return "rev = :rev AND conversation = :conversation", values
+
+
+def kind_or_new(kind: str) -> tuple[str, Values]:
+    """For what may be there already, and may as well be gone."""
+    return f"{NEW} OR kind = :kind", {":kind": kind}
 
 
 def marked(marker: Marker | None) -> tuple[str, Values]:

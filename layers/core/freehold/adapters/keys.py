@@ -6,11 +6,12 @@ from urllib.parse import quote, unquote
 from zlib import crc32
 
 from ..ports import SHARDS
-from ..values.run import RunKey
+from ..values.run import Principal, RunKey
 
 Key = dict[str, str]
 RUNS = "RUN#"
 LEASE = "SESSION"
+SUMMARIES = "SUMMARY#"
 
 
 def quoted(text: str) -> str:
@@ -94,13 +95,33 @@ def lease(key: RunKey) -> Key:
     return {"pk": conversation(key), "sk": LEASE}
 
 
+def link(key: RunKey, principal: Principal) -> Key:
+    return {"pk": conversation(key), "sk": f"WHO#{_who(principal)}"}
+
+
+def _who(principal: Principal) -> str:
+    return f"{quoted(principal.type)}:{quoted(principal.id)}"
+
+
 def memory(tenant: str, agent_name: str, memory_id: str) -> str:
     return f"MEMORY#{quoted(tenant)}#{quoted(agent_name)}#{quoted(memory_id)}"
 
 
 def summary(tenant: str, agent_name: str, memory_id: str, conversation_id: str) -> Key:
     pk = memory(tenant, agent_name, memory_id)
-    return {"pk": pk, "sk": f"SUMMARY#{quoted(conversation_id)}"}
+    return {"pk": pk, "sk": f"{SUMMARIES}{quoted(conversation_id)}"}
+
+
+def links_to_summary(conversation_id: str) -> str:
+    """Prefix of the links to a summary, in its memory."""
+    return f"WHO#{quoted(conversation_id)}#"
+
+
+def link_to_summary(
+    tenant: str, agent_name: str, memory_id: str, conversation_id: str, principal: Principal
+) -> Key:
+    pk = memory(tenant, agent_name, memory_id)
+    return {"pk": pk, "sk": f"{links_to_summary(conversation_id)}{_who(principal)}"}
 
 
 def _shard(key: RunKey) -> int:
@@ -138,6 +159,16 @@ def sessions_of(tenant: str) -> str:
 def memories_of(tenant: str, agent_name: str) -> str:
     """Hash key of the same index for what an agent remembers."""
     return f"MEMORIES#{quoted(tenant)}#{quoted(agent_name)}"
+
+
+def links_of(tenant: str, principal: Principal) -> str:
+    """Hash key of the same index for all that a principal wrote to."""
+    return f"PRINCIPAL#{quoted(tenant)}#{quoted(principal.type)}#{quoted(principal.id)}"
+
+
+def remembered_in(tenant: str, agent_name: str, memory_id: str) -> str:
+    """Hash key of the same index for the leases of conversations that a memory remembers."""
+    return f"REMEMBERS#{quoted(tenant)}#{quoted(agent_name)}#{quoted(memory_id)}"
 
 
 def replays_of(tenant: str, conversation_id: str) -> str:

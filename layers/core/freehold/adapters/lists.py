@@ -12,10 +12,10 @@ import msgspec
 
 from ..errors import Invalid
 from ..values.memory import Summary
-from ..values.run import Principal, Run, RunKey, Session
+from ..values.run import Run, RunKey, Session
 from . import keys
 from .records import Record, Records
-from .table import BATCH_READS, Item, Table
+from .table import Item, Table
 
 T = TypeVar("T", Run, Session, Summary)
 
@@ -65,14 +65,6 @@ class Lists:
     ) -> tuple[list[Summary], str | None]:
         """What the agent remembers, newest session first, empty and expired ones included."""
         return self._newest(keys.memories_of(tenant, agent), Summary, {}, limit, token)
-
-    def conversations_of(self, tenant: str, principal: Principal) -> Iterator[tuple[str, str]]:
-        """The conversations in which the principal began a run, each once, after the id of their session."""
-        wanted, seen = {"type": principal.type, "id": principal.id}, set[str]()
-        for _, item in self._listed(keys.runs_of(tenant), before=None, page=BATCH_READS):
-            if item and item["principal"] == wanted and item["conversation"] not in seen:
-                seen.add(item["conversation"])
-                yield item["session_id"], item["conversation"]
 
     def _newest(
         self, listing: str, kind: type[T], wanted: Mapping[str, str], limit: int, token: str | None

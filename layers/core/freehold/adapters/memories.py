@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import islice
 
 from ..errors import StaleWrite
+from ..values.conversation import Erased, Named
 from ..values.memory import Summary
 from ..values.run import Run
 from . import keys
-from .contents import Contents
 from .items import THERE, Items
-from .records import Records, summaries_folder
+from .records import Records
 from .table import Table, from_wire, to_wire
 
 UNFOLDED = f"{THERE} AND through_turn = :through"
@@ -21,8 +20,8 @@ UNFOLDED = f"{THERE} AND through_turn = :through"
 class DynamoMemories:
     """`Memories`."""
 
-    def __init__(self, table: Table, records: Records, contents: Contents) -> None:
-        self._table, self._records, self._contents = table, records, contents
+    def __init__(self, table: Table, records: Records) -> None:
+        self._table, self._records = table, records
         self._items = Items(records)
 
     def summary(self, run: Run) -> Summary | None:
@@ -34,11 +33,11 @@ class DynamoMemories:
     def recent(self, run: Run, *, most: int, now: int) -> Sequence[Summary]:
         if run.memory_id is None:
             return ()
-        # Its own session is most often among the newest.
+        # Its own session is most often among the newest. Sessions that left no notes lie between the others.
         found = self._newest(keys.memory(run.tenant, run.agent, run.memory_id), page=most + 1)
         told = (
             summary
-            for summary in found
+            for summary in islice(found, 5 * most + 20)
             if summary.conversation != run.conversation
             and not summary.notes.empty
             and summary.expires_at > now // 1000
@@ -46,7 +45,7 @@ class DynamoMemories:
         return tuple(islice(told, most))[::-1]
 
     def _newest(self, pk: str, *, page: int) -> Iterator[Summary]:
-        for item in self._table.query(pk, newest_first=True, page=page):
+        for item in self._table.query(pk, prefix=keys.SUMMARIES, newest_first=True, page=page):
             yield self._records.decode(item, Summary)
 
     def fold(self, summary: Summary, *, before: Summary) -> None:
@@ -59,15 +58,28 @@ class DynamoMemories:
                 raise
 
     def all(self, tenant: str, agent: str, memory_id: str) -> Sequence[Summary]:
-        items = self._table.query(keys.memory(tenant, agent, memory_id))
+        items = self._table.query(keys.memory(tenant, agent, memory_id), prefix=keys.SUMMARIES)
         return [self._records.decode(item, Summary) for item in items]
 
-    def forget(self, summary: Summary) -> int:
-        # The item last: as long as it is there, whoever asks again finds what to delete.
-        objects = self._contents.delete_all(summaries_folder(summary))
-        with suppress(StaleWrite):
-            self._table.delete(_where(summary), condition=THERE)
-        return objects
+    def forget(self, named: Named) -> Erased:
+        found = remembered(named, self._table)
+        self._table.delete_all(found)
+        return forgotten(found)
+
+
+def remembered(named: Named, table: Table) -> list[keys.Key]:
+    """The keys of a conversation's summary and, behind it, of the links that lead to it."""
+    if named.memory_id is None:
+        return []
+    memory = (named.tenant, named.agent, named.memory_id)
+    links = table.keys(keys.memory(*memory), prefix=keys.links_to_summary(named.conversation))
+    where = keys.summary(*memory, named.conversation)
+    return [*([where] if table.get(where) else []), *links]
+
+
+def forgotten(found: Sequence[keys.Key]) -> Erased:
+    """What it comes to when these are deleted."""
+    return Erased(summaries=sum(key["sk"].startswith(keys.SUMMARIES) for key in found), items=len(found))
 
 
 def _where(summary: Summary) -> keys.Key:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ..values.content import Image
-from ..values.conversation import Compaction, Lease
+from ..values.conversation import Compaction, Lease, Link
 from ..values.memory import Summary
 from ..values.run import Discarded, Lap, LateResult, Marker, Result, Run, RunKey, Session
 from . import keys
@@ -24,7 +24,7 @@ from .table import Item
 SCHEMA = 1
 # What lies under a run.
 OfRun = Lap | Discarded | Marker | Result | LateResult
-Record = Session | Run | OfRun | Compaction | Lease | Summary
+Record = Session | Run | OfRun | Compaction | Lease | Link | Summary
 T = TypeVar("T", bound=Record)
 
 KINDS: dict[type, str] = {
@@ -37,6 +37,7 @@ KINDS: dict[type, str] = {
     LateResult: "late",
     Compaction: "compaction",
     Lease: "lease",
+    Link: "link",
     Summary: "summary",
 }
 REQUIRED = object()
@@ -65,7 +66,7 @@ CONTENT: dict[str, tuple[str, ...]] = {
     "summary": ("notes",),
 }
 # They say themselves until when they are kept; a lease is kept until it is taken off.
-OWN_EXPIRY = (Session, Summary)
+OWN_EXPIRY = (Session, Summary, Link)
 NO_EXPIRY = (*OWN_EXPIRY, Lease)
 # What the table adds to a record and the record does not know.
 TABLE_ONLY = frozenset(
@@ -79,7 +80,8 @@ class Records:
     def __init__(self, contents: Contents, retention_seconds: int) -> None:
         self._contents, self._retention = contents, retention_seconds
 
-    def encode(self, record: Record, key: keys.Key, *, folder: str, at: int) -> Item:
+    def encode(self, record: Record, key: keys.Key, *, folder: str | None, at: int) -> Item:
+        """Without a `folder` its content lies in the item, however large it is."""
         kind = KINDS[type(record)]
         data = msgspec.to_builtins(record, builtin_types=(Decimal,))
         carried, defaults = data.pop("carried", {}), DEFAULTS[type(record)]
@@ -88,7 +90,9 @@ class Records:
         # What a field has anyway is not stored: a lap is written once and billed by its bytes.
         plain = {name: value for name, value in data.items() if value != defaults.get(name, REQUIRED)}
         item: Item = {**carried, **key, "schema": SCHEMA, "kind": kind, **plain}
-        if told:
+        if told and folder is None:
+            item["body"] = told
+        elif told and folder is not None:
             item |= self._contents.put(folder, msgspec.json.encode(told).decode(), inline=told)
         if not isinstance(record, NO_EXPIRY):
             item["expires_at"] = at // 1000 + self._retention
@@ -96,6 +100,11 @@ class Records:
 
     def decode(self, item: Item, expected: type[T]) -> T:
         return msgspec.convert(self._plain(item, expected), expected)
+
+    def outline(self, item: Item, expected: type[T]) -> T:
+        """The record without its content, which may lie in the bucket."""
+        bare = {name: value for name, value in item.items() if name not in ("body", "body_ref")}
+        return self.decode(bare, expected)
 
     def read(self, item: Item) -> Record:
         """The record of any kind."""
@@ -118,7 +127,7 @@ class Records:
 
     def _plain(self, item: Item, expected: type[Record]) -> dict[str, Any]:
         own = {name: value for name, value in item.items() if name not in TABLE_ONLY}
-        if expected in OWN_EXPIRY:
+        if expected in OWN_EXPIRY and "expires_at" in item:
             own["expires_at"] = item["expires_at"]
         told: dict[str, Any] = item.get("body", {})
         if "body_ref" in item:
@@ -135,9 +144,3 @@ class Records:
 def folder(key: RunKey) -> str:
     """Where a conversation's large content lies."""
     return f"conversations/{keys.quoted(key.tenant)}/{keys.quoted(key.conversation)}"
-
-
-def summaries_folder(summary: Summary) -> str:
-    """Where a summary's large content lies."""
-    parts = (summary.tenant, summary.agent, summary.memory_id, summary.conversation)
-    return "/".join(("memories", *map(keys.quoted, parts)))

@@ -7,16 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import StaleWrite
-from ..values.conversation import Compaction, Lease
+from ..values.conversation import Compaction, Lease, Link
 from ..values.memory import Summary
 from ..values.run import Discarded, Lap, LateResult, Marker, Result, Run, RunKey, Session
 from . import keys
-from .items import MARKED, NEW, THERE, Items, marked, unchanged, unchanged_session
+from .items import MARKED, NEW, NOT_ERASED, THERE, Items, kind_or_new, marked, unchanged, unchanged_session
 from .records import Records, folder
 from .session_reads import SessionReads
-from .table import Item, Put, Table, from_wire, to_wire
+from .table import Item, OnKey, Put, Table, from_wire, to_wire
 
 IDEMPOTENCY_SECONDS = 86_400
+# Longer than notes are kept after the last run of their session; each of its runs puts the link again.
+LINK_SECONDS = 400 * 86_400
 
 
 class DynamoSessions(SessionReads):
@@ -38,12 +40,16 @@ class DynamoSessions(SessionReads):
         idempotency: tuple[str, str] | None,
     ) -> Run:
         run = replace(run, images=self._records.stored(run.images, folder=folder(run.key)))
+        replayed = RunKey.parse(run.tenant, run.replays) if run.replays else None
         puts: list[Put] = [
             (self._items.session(session), *unchanged_session(before)),
             (self._items.run(run), NEW, None),
         ]
-        if before is None or before.conversation != session.conversation:
-            puts.append((self._items.lease(_lease(session, run)), NEW, None))
+        goes_on = before if before and before.conversation == session.conversation else None
+        if not (goes_on and goes_on.principals):
+            # It is new, or an earlier release began it.
+            puts.append((self._items.lease(_lease(session, replayed)), NOT_ERASED, None))
+        puts += self._links(session, run, known=goes_on.principals if goes_on else ())
         if summary:
             puts.append((self._items.summary(summary), NEW, None))
         if idempotency:
@@ -51,12 +57,27 @@ class DynamoSessions(SessionReads):
             used = keys.idempotency(run.tenant, key) | {"run_id": run.key.run_id, "request_digest": digest}
             expires = {"expires_at": run.created_at // 1000 + IDEMPOTENCY_SECONDS}
             puts.append((used | expires | {"schema": 1, "kind": "idempotency"}, NEW, None))
-        self._table.transact(puts)
+        checks: list[OnKey] = [(keys.run(replayed), THERE, None)] if replayed else []
+        self._table.transact(puts, checks=checks)
         return run
 
+    def _links(self, session: Session, run: Run, known: Sequence[str]) -> list[Put]:
+        """What leads from the run's principal to the conversation, and to what will be remembered of it."""
+        where, at = (session.tenant, session.conversation, session.session_id), session.created_at
+        links: list[Link] = []
+        if run.principal.name not in known:
+            links.append(Link(*where, run.principal, at))
+        if session.memory_id is not None:
+            expires_at = run.created_at // 1000 + LINK_SECONDS
+            links.append(Link(*where, run.principal, at, session.agent, session.memory_id, expires_at))
+        return [(self._items.link(link), *kind_or_new("link")) for link in links]
+
     def change(self, session: Session, *, before: Session) -> None:
-        condition, values = unchanged_session(before)
-        self._table.put(self._items.session(session), condition=condition, values=values)
+        puts: list[Put] = [
+            (self._items.session(session), *unchanged_session(before)),
+            (self._items.lease(_lease(session, None)), NOT_ERASED, None),
+        ]
+        self._table.transact(puts)
 
     def start(self, run: Run, *, now: int, lost_starts: int = 0, lost_after: str = "") -> Run:
         started = _changed(
@@ -71,13 +92,11 @@ class DynamoSessions(SessionReads):
         item = self._records.encode(lap, keys.lap(key, lap.lap), folder=folder(key), at=lap.at)
         return self._records.decode(self._table.put_or_get(item), Lap)
 
-    def add_compaction(self, compaction: Compaction, run: Run, *, before: Run) -> None:
-        item = self._items.compaction(run.key, compaction)
-        try:
-            self._table.transact([(item, NEW, None), (self._items.run(run), *unchanged(before))])
-        except StaleWrite:
-            if self._table.get(keys.compaction(run.key, compaction.lap)) is None:
-                raise
+    def add_compaction(self, compaction: Compaction | None, run: Run, *, before: Run) -> None:
+        puts: list[Put] = [(self._items.run(run), *unchanged(before))]
+        if compaction is not None:
+            puts.append((self._items.compaction(run.key, compaction), NEW, None))
+        self._table.transact(puts)
 
     def add_discarded(self, reply: Discarded, run: Run, *, before: Run) -> None:
         where = keys.discarded(run.key, reply.lap, reply.id)
@@ -195,11 +214,16 @@ def _changed(run: Run, **changes: Any) -> Run:
     return replace(run, rev=run.rev + 1, **changes)
 
 
-def _lease(session: Session, run: Run) -> Lease:
-    replayed = RunKey.parse(run.tenant, run.replays) if run.replays else None
-    copied = replayed.conversation if replayed else None
-    due_at = session.expires_at * 1000
-    return Lease(session.tenant, session.conversation, session.session_id, due_at, replays=copied)
+def _lease(session: Session, replayed: RunKey | None) -> Lease:
+    return Lease(
+        session.tenant,
+        session.conversation,
+        session.session_id,
+        due_at=session.expires_at * 1000,
+        replays=replayed.conversation if replayed else None,
+        agent=session.agent if session.memory_id is not None else "",
+        memory_id=session.memory_id,
+    )
 
 
 def _stored(item: Item) -> Item:

@@ -135,9 +135,11 @@ class Table:
             )
         return [from_wire(item) for item in found["Items"]]
 
-    def keys(self, pk: str) -> Iterator[Item]:
+    def keys(self, pk: str, *, prefix: str = "") -> Iterator[Item]:
         """The keys of a partition in order."""
-        yield from self._pages(**_between(pk), ProjectionExpression="pk, sk", ConsistentRead=True)
+        yield from self._pages(
+            **_between(pk, prefix=prefix), ProjectionExpression="pk, sk", ConsistentRead=True
+        )
 
     def query_index(self, index: str, name: str, value: str) -> Iterator[Item]:
         """Keys under one hash key of an index: eventually consistent, so read each before acting on it."""

@@ -10,6 +10,7 @@ from freehold.configuration.paths import at, choices, show
 from freehold.configuration.tokens import tokens_of_text, tokens_of_tool
 from freehold.errors import Problem
 from freehold.values.agent import ModelChoice
+from freehold.window import DEFAULT_WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -67,6 +68,9 @@ def model_warnings(
         yield f"{WINDOW}: {_FULL.format(sent=sent)} of it ({chosen:,})"
     for path, model in _named(agent):
         entry = known_model(model.model)
+        if chosen and chosen > DEFAULT_WINDOW and (entry is None or entry.window is None):
+            unknown = f"the window of {show(model.model)} is not known and counts as {DEFAULT_WINDOW:,}"
+            yield f"{WINDOW}: is {chosen:,}, but {unknown}"
         if entry is None:
             continue
         is_served_elsewhere = region is not None and entry.regions and region not in entry.regions

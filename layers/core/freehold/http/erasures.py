@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from .. import wiring
-from ..erasing import erase_conversations, erase_memory
+from ..erasing import erase_memory, erase_principal
 from ..values.run import Principal
 from . import requests, shapes
 from .caller import Caller
@@ -28,6 +28,5 @@ def create(caller: Caller, body: str | None) -> Json:
         report = erase_memory(tenant, asked.agent, asked.memoryId, wiring.erasing(), until)
     else:
         kind, _, principal_id = asked.principal.partition(":")
-        theirs = wiring.lists().conversations_of(tenant, Principal(kind, principal_id))
-        report = erase_conversations(tenant, theirs, wiring.erasing(), until)
+        report = erase_principal(tenant, Principal(kind, principal_id), wiring.erasing(), until)
     return shapes.erasure_shape(report.erased, busy=report.busy, complete=report.complete)

@@ -15,13 +15,15 @@ from ..errors import Invalid, Problem
 from .images import MOST_IMAGES
 
 MAX_INPUT = 200_000
-# Classic's own pattern. It holds no "/", which API Gateway could not pass on inside a path.
-ID = r"^[0-9a-zA-Z._:-]{1,100}$"
+# Classic's own pattern, which holds no "/", but for "." and "..": in a path they are other places.
+ID = (
+    r"^([0-9a-zA-Z_:-][0-9a-zA-Z._:-]{0,99}|\.[0-9a-zA-Z_:-][0-9a-zA-Z._:-]{0,98}|\.\.[0-9a-zA-Z._:-]{1,98})$"
+)
 SessionId = Annotated[str, Field(pattern=ID)]
 MemoryId = Annotated[str, Field(pattern=ID)]
 ALIAS = r"^[0-9a-zA-Z_-]{1,100}$"
 AliasName = Annotated[str, Field(pattern=ALIAS)]
-PATH_PART = re.compile(r"[0-9a-zA-Z._:-]{1,100}")
+PATH_PART = re.compile(ID)
 MOST_ROUTES = 10
 # Weights are shares in a hundred.
 WHOLE = 100
@@ -32,7 +34,8 @@ Attributes = dict[
 # As a run shows it: `key:0123456789ab`.
 PRINCIPAL = r"^[a-z]{1,20}:[!-~]{1,256}$"
 IN_WORDS = {
-    ID: "is not 1 to 100 of the letters a to z and A to Z, digits, '.', '_', ':' and '-'",
+    ID: "is not 1 to 100 of the letters a to z and A to Z, digits, '.', '_', ':' and '-',"
+    " other than '.' and '..' alone",
     ALIAS: "is not 1 to 100 of the letters a to z and A to Z, digits, '-' and '_'",
     PRINCIPAL: "is no type with an id, such as key:0123456789ab",
 }

@@ -158,6 +158,8 @@ def session_shape(session: Session) -> Json:
         "createdAt": iso(session.created_at),
         "expiresAt": iso(session.expires_at * 1000),
         "endedAt": iso(session.ended_at),
+        # That of a replay never took a message.
+        "replay": session.ended_at == session.created_at or None,
         "turns": session.next_turn - 1,
         "activeRunId": RunKey(session.tenant, session.conversation, active).run_id if active else None,
         "sessionAttributes": session.session_attributes,
@@ -177,6 +179,8 @@ def summary_shape(summary: Summary) -> Json:
         "topics": list(summary.notes.topics),
         "openPoints": list(summary.notes.open_points),
         "preferences": list(summary.notes.preferences),
+        "usage": _usage(summary.spent.usage),
+        "costUsd": _cost(summary.spent.cost_usd),
     }
 
 

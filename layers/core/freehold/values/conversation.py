@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from .content import Usage
-from .run import RunKey, Totals
+from .memory import Summary
+from .run import Principal, RunKey, Session, Totals
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,8 +44,9 @@ class Compaction:
 class Lease:
     """How long a conversation is kept: until `due_at` (epoch ms), and longer as long as its session points to it.
 
-    `erased_at` is set once it was erased: the lease then waits for what a late step may still write. `replays` is the
-    conversation that this one is a copy of, in part.
+    `erased_at` is set once it was erased: the lease then waits for what a late step may still write; `on_request` where
+    somebody asked for that, so that copies and what is remembered go as well. `replays` is the conversation that this
+    one is a copy of, in part. `agent` remembers it under `memory_id`, where that is set.
     """
 
     tenant: str
@@ -53,11 +55,35 @@ class Lease:
     due_at: int
     erased_at: int | None = None
     replays: str | None = None
+    agent: str = ""
+    memory_id: str | None = None
+    on_request: bool = False
 
     @property
     def key(self) -> RunKey:
         """Of no turn; it names the conversation."""
         return RunKey(self.tenant, self.conversation, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Leads from a principal to a conversation that it wrote to or, with a `memory_id`, to what is remembered of it.
+
+    `expires_at` is epoch seconds; None where it goes with the conversation.
+    """
+
+    tenant: str
+    conversation: str
+    session_id: str
+    principal: Principal
+    at: int
+    agent: str = ""
+    memory_id: str | None = None
+    expires_at: int | None = None
+
+
+# Each names a conversation, its session, and the memory that it is remembered in, if any.
+Named = Session | Lease | Link | Summary
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,12 +48,18 @@ class Principal:
     type: str
     id: str
 
+    @property
+    def name(self) -> str:
+        return f"{self.type}:{self.id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """Points to its present conversation. Judged expired by `expires_at` (epoch seconds) alone.
 
     `ended_at` is set where somebody closed it: its id then begins a new conversation as an expired one's does.
+    `principals` are the first who wrote to its conversation, as `type:id`. `earlier` are conversations that it pointed
+    to before, newest first.
     `carried` are fields that a newer release wrote: while two are deployed, what one puts back keeps the other's.
     """
 
@@ -72,6 +78,8 @@ class Session:
     session_attributes: dict[str, str] = field(default_factory=dict[str, str])
     memory_id: str | None = None
     ended_at: int | None = None
+    principals: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
     carried: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def is_live(self, now: int) -> bool:
