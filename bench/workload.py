@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any, Literal
 
-from freehold.summarizing import COMPACTION_INSTRUCTION
+from freehold import compacting
 from freehold_client import Run
 from model_server import Reply, ask, say
 from product_stack import Product, function
@@ -79,7 +79,7 @@ class Runner:
         # Kept requests of a long run would take a gigabyte.
         self.product.model.requests.clear()
         system, *told = request["messages"]
-        if system["content"] == COMPACTION_INSTRUCTION:
+        if system["content"] == compacting.INSTRUCTION:
             return say("Calls were made, and answered.")
         said = (message["content"] for message in told if message["role"] == "user")
         asked = next(text for text in said if text.startswith('{"laps"'))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -62,14 +62,20 @@ class Erasures:
         return self._all({"principal": principal})
 
     def _all(self, body: Mapping[str, str]) -> Erasure:
-        """Asks again as long as there is more, unless runs at work are all that is left."""
-        erased = Erased()
-        while True:
-            _, wire = self._connection.request(
+        return until_complete(
+            lambda: self._connection.request(
                 "POST", "/erasures", body, repeatable=True, extra_seconds=WORK_SECONDS
-            )
-            report = Erasure.read(wire)
-            erased += report.erased
-            if report.complete or report.erased == Erased():
-                told = {**wire, "erased": asdict(erased)}
-                return Erasure(erased, report.busy, report.complete, told)
+            )[1]
+        )
+
+
+def until_complete(ask: Callable[[], Mapping[str, Any]]) -> Erasure:
+    """Asks again as long as there is more, unless runs at work are all that is left."""
+    erased = Erased()
+    while True:
+        wire = ask()
+        report = Erasure.read(wire)
+        erased += report.erased
+        if report.complete or report.erased == Erased():
+            told = {**wire, "erased": asdict(erased)}
+            return Erasure(erased, report.busy, report.complete, told)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .connection import Connection, pages, segment
-from .erasures import Erasure
+from .erasures import WORK_SECONDS, Erasure, until_complete
 from .items import Usage, Wire
 from .reading import mapping, mappings, number, text, texts, whole
 
@@ -54,7 +54,7 @@ class RememberedSession:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What an agent remembers under `memory_id`, oldest session first."""
+    """What an agent remembers under `memory_id`, oldest session first; of the newest 200 at most."""
 
     memory_id: str
     agent: str
@@ -85,9 +85,10 @@ class Memories:
 
     def delete(self, agent: str, memory_id: str, *, session_id: str | None = None) -> Erasure:
         """Forget the memory, or what it holds of one session. The sessions stay: `erasures` removes those too."""
-        query = {"sessionId": session_id}
-        _, wire = self._connection.request("DELETE", _path(agent, memory_id), query=query)
-        return Erasure.read(wire)
+        path, query = _path(agent, memory_id), {"sessionId": session_id}
+        return until_complete(
+            lambda: self._connection.request("DELETE", path, query=query, extra_seconds=WORK_SECONDS)[1]
+        )
 
 
 def _path(agent: str, memory_id: str) -> str:

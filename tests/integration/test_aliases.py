@@ -10,9 +10,8 @@ import pytest
 
 from freehold.adapters import routes
 from freehold.adapters.routes import Routes
-from freehold.beginning import PinnedAgent
 from freehold.errors import Conflict, Invalid, NotFound
-from freehold.values.agent import ModelChoice
+from freehold.values.agent import ModelChoice, PinnedAgent
 from freehold.values.run import Session
 from world import START, TENANT, World, agent, tool
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from freehold.adapters.contents import Contents
 from freehold.adapters.conversations import DynamoConversations
 from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.beginning import MOST_NAMED, start_run
 from freehold.closing import end_session
 from freehold.ending import Ending
-from freehold.erasing import ErasureReport, erase_memory, erase_principal, erase_session, forget
+from freehold.erasing import (
+    ErasingCollaborators,
+    ErasureReport,
+    erase_memory,
+    erase_principal,
+    erase_session,
+    forget,
+)
 from freehold.errors import NotFound, SessionBusy, StaleWrite, StoreUnavailable
 from freehold.replaying import ReplayCollaborators, begin_replay
 from freehold.values.agent import Memory
@@ -295,17 +303,30 @@ def test_a_replay_that_was_begun_during_the_erasure_is_found_later(world: World)
     assert kinds(world) == []
 
 
-def test_a_replay_outlives_an_original_that_has_expired(world: World):
+def test_a_replay_goes_with_an_original_that_has_expired(world: World, s3: Any):
     """Nobody asked for either to be erased."""
     original = say(world)
     world.pass_time(DAY - 3_600)
-    replay = replay_of(world, original)
+    replay_of(world, original)
 
     world.pass_time(3_600 + 900)
     minutes(world, 60)
 
-    assert world.sessions.run(original.key) is None
-    assert world.sessions.run(replay.key) is not None
+    assert (kinds(world), objects(world, s3)) == ([], [])
+
+
+def test_an_original_that_has_expired_waits_for_a_replay_that_is_busy(world: World):
+    original = say(world)
+    world.pass_time(DAY - 3_600)
+    replay = replay_of(world, original, ended=False)
+
+    world.pass_time(3_600 + 900)
+    minutes(world, 60, patience=10**9)
+    assert world.history(original).laps[-1].text == LARGE
+    end_replay(world, replay)
+    minutes(world, 60)
+
+    assert kinds(world) == []
 
 
 def test_what_is_erased_while_its_replay_begins_is_not_copied(world: World):
@@ -316,6 +337,61 @@ def test_what_is_erased_while_its_replay_begins_is_not_copied(world: World):
         replay_of(world, original)
 
     assert set(kinds(world)) == {"lease"}
+
+
+# -- what is left
+
+
+class Unreachable(Contents):
+    """Deletes nothing."""
+
+    def delete_all(self, folder: str) -> int:
+        raise StoreUnavailable("the bucket is gone")
+
+
+def all_of_memory(using: ErasingCollaborators) -> ErasureReport:
+    return erase_memory(TENANT, "helper", "anna", using, never)
+
+
+def all_of_principal(using: ErasingCollaborators) -> ErasureReport:
+    return erase_principal(TENANT, KEY, using, never)
+
+
+@pytest.mark.parametrize("erase", [all_of_memory, all_of_principal])
+def test_what_an_erasure_left_when_it_stopped_is_erased_by_the_next(
+    remembering: World, s3: Any, erase: Callable[[ErasingCollaborators], ErasureReport]
+):
+    say(remembering, memory_id="anna")
+    broken = DynamoConversations(remembering.table, remembering.sessions._records, Unreachable(s3, "content"))
+    with pytest.raises(StoreUnavailable):
+        erase(replace(remembering.erasing(), conversations=broken))
+    assert objects(remembering, s3) != []
+
+    report = erase(remembering.erasing())
+
+    assert report.complete
+    assert (kinds(remembering), objects(remembering, s3)) == (["lease"], [])
+    assert erase(remembering.erasing()) == ErasureReport()
+
+
+def test_a_message_that_lost_the_race_for_a_new_session_leaves_no_object(world: World, s3: Any):
+    first: list[Run] = []
+    world.on_write(lambda: first.append(world.ask("quick")))
+
+    second = world.ask(LARGE, when_busy="enqueue")
+
+    assert (second.conversation, second.turn) == (first[0].conversation, 2)
+    (stored,) = objects(world, s3)
+    assert second.conversation in stored
+
+
+def test_a_message_that_lost_the_race_for_its_turn_takes_nothing_away(world: World):
+    before = say(world)
+    world.on_write(lambda: world.ask("quick") and None)
+
+    world.ask("slow", when_busy="enqueue")
+
+    assert world.history(before).laps[-1].text == LARGE
 
 
 # -- what else there is
@@ -362,11 +438,24 @@ def test_a_memory_is_forgotten_and_its_sessions_stay(remembering: World):
     first = forget(TENANT, "helper", "anna", remembering.erasing(), session_id="s1")
     rest = forget(TENANT, "helper", "anna", remembering.erasing())
 
-    assert (first, rest) == (Erased(summaries=1, items=2), Erased(summaries=1, items=2))
+    one = ErasureReport(Erased(summaries=1, items=2))
+    assert (first, rest) == (one, one)
     assert remembering.sessions.run(run.key) is not None
     assert remembering.memories.summary(other) is not None
     with pytest.raises(NotFound, match="agent helper remembers nothing under anna"):
         forget(TENANT, "helper", "anna", remembering.erasing())
+
+
+def test_each_call_gets_on_with_forgetting_what_is_too_much_for_one(remembering: World):
+    for number in range(3):
+        say_little(remembering, f"s{number}", memory_id="anna")
+    asked = iter([False, False, True])
+
+    first = forget(TENANT, "helper", "anna", remembering.erasing(), lambda: next(asked))
+    rest = forget(TENANT, "helper", "anna", remembering.erasing(), never)
+
+    assert (first.erased.summaries, first.complete) == (2, False)
+    assert (rest.erased.summaries, rest.complete) == (1, True)
 
 
 def test_everything_of_a_memory_id_is_erased(remembering: World):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, cast
@@ -9,8 +10,9 @@ from typing import Any, cast
 import boto3
 import pytest
 
-from freehold.adapters.lists import Lists
-from freehold.adapters.table import Table
+from freehold.adapters.items import NEW, Items
+from freehold.adapters.lists import MOST_OF_MEMORY, PAGE_BYTES, Lists
+from freehold.adapters.table import BATCH_READS, Table
 from freehold.beginning import MOST_NAMED
 from freehold.errors import Invalid, StaleWrite
 from freehold.values.agent import Memory
@@ -102,7 +104,7 @@ def test_a_summary_is_read_as_it_was_written(world: World, there: Summary):
     run = begin(world, there)
 
     assert world.memories.summary(run) == there
-    assert world.memories.all(there.tenant, there.agent, there.memory_id) == [there]
+    assert list(world.memories.all(there.tenant, there.agent, there.memory_id)) == [there]
 
 
 def test_a_run_without_a_memory_has_no_summary(world: World):
@@ -196,6 +198,34 @@ def test_memories_of_other_ids_agents_and_tenants_are_others(world: World):
     assert [each.session_id for each in world.memories.all(TENANT, "helper", "ana")] == ["s1"]
 
 
+def keep(world: World, summaries: Iterable[Summary]) -> list[Summary]:
+    """As they lie in the table, without their sessions."""
+    kept, items = list(summaries), Items(world.sessions._records)
+    for each in kept:
+        world.table.put(items.summary(each), condition=NEW)
+    return kept
+
+
+def test_a_memory_is_read_as_it_is_taken(world: World):
+    keep(world, (summary(number) for number in range(BATCH_READS + 1)))
+    queries: list[Any] = []
+    world.client.meta.events.register("before-send.dynamodb.Query", lambda **_: queries.append(1))
+
+    found = world.memories.all(TENANT, "helper", "ana")
+
+    assert (next(found).session_id, len(queries)) == ("s0", 1)
+    assert (len(list(found)), len(queries)) == (BATCH_READS, 2)
+
+
+def test_of_a_memory_that_no_answer_holds_the_newest_sessions_are_shown(world: World):
+    kept = keep(world, (summary(number) for number in range(MOST_OF_MEMORY + 1)))
+    assert world.lists.memory(TENANT, "helper", "ana") == kept[1:]
+
+    large = keep(world, (summary(n, Notes(("x" * 300_000,))) for n in range(1_000, 1_020)))
+
+    assert world.lists.memory(TENANT, "helper", "ana") == large[-(PAGE_BYTES // 300_400) :]
+
+
 # -- forgetting
 
 
@@ -208,7 +238,7 @@ def test_what_is_forgotten_takes_the_links_to_it_along(world: World):
     assert world.memories.forget(there) == Erased()
 
     assert world.memories.summary(run) is None
-    assert world.memories.all(TENANT, "helper", "ana") == [other]
+    assert list(world.memories.all(TENANT, "helper", "ana")) == [other]
     left = [item["sk"]["S"] for item in world.everything() if item["pk"]["S"].startswith("MEMORY#")]
     assert left == [f"SUMMARY#{other.conversation}", f"WHO#{other.conversation}#key:k1"]
 

@@ -20,6 +20,7 @@ from freehold.errors import (
     StoreUnavailable,
     SummaryUnusable,
 )
+from freehold.summarizing import PORTIONS
 from freehold.sweeping import MAX_SUMMARY_ATTEMPTS
 from freehold.turn import Invocation, take_turn
 from freehold.values.agent import Context, Memory
@@ -234,6 +235,47 @@ def test_a_long_outage_is_made_up_for_in_portions_and_loses_nothing(world: World
     assert ids == [f"t{turn}" for turn in range(1, 13)]
     assert all("fact" in entry["user"] for told in asked for entry in told["transcript"] if "user" in entry)
     assert not any(world.run(run).summary_due for run in runs)
+
+
+def test_a_message_that_was_cancelled_before_its_turn_is_not_remembered(world: World, model: Rememberer):
+    first = world.ask("One.", "s1", memory_id="anna")
+    queued = world.ask("Order 500 chairs.", "s1", when_busy="enqueue")
+    world.cancel(queued)
+    world.invoke_model(first)
+    world.finish(first)
+    third = say(world, "Three.", "s1")
+
+    assert summary(world, third).notes == Notes(("One.", "Three."))
+
+
+@pytest.mark.parametrize("backlog", [4, 5, 6, 7])
+def test_a_backlog_of_several_portions_is_done_when_it_is_done(world: World, model: Rememberer, backlog: int):
+    """Each turn fills a portion of its own."""
+    world.apply(replace(agent(), memory=Memory(), context=Context(window_tokens=4_000)))
+    runs = [say(world, f"{i}: {'word ' * 2_500}", "s1", summarize=False) for i in range(backlog)]
+
+    done = world.summarize(runs[-1], "memory")
+
+    assert done is (backlog <= PORTIONS)
+    assert summary(world, runs[-1]).through_turn == min(backlog, PORTIONS)
+    assert world.run(runs[-1]).summary_due is not done
+    assert [world.run(run).summary_due for run in runs[:4]] == [False] * min(backlog, 4) or backlog == 4
+
+
+def test_notes_that_came_too_late_are_billed_and_count(world: World, model: Rememberer):
+    run = say(world, "One.", "s1", summarize=False)
+
+    class Slow:
+        def reply(self, request: ModelRequest) -> ModelReply:
+            world.model = model
+            world.summarize(run, "memory")
+            return replace(notes("too late"), usage=Usage(500, 50))
+
+    world.model = Slow()
+    with pytest.raises(Conflict):
+        world.summarize(run, "memory")
+
+    assert summary(world, run).spent.usage == Usage(510, 55)
 
 
 def test_a_long_run_is_told_with_what_the_user_said(world: World, model: Rememberer):

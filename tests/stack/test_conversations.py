@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from freehold import note_taking, summarizing
+from freehold import compacting, note_taking
 from freehold.context import NOTES_HEAD
 from freehold.tokens import tokens
 from freehold_client import CompactionItem, NotFound
@@ -24,7 +24,7 @@ Request = dict[str, Any]
 
 def purpose(request: Request) -> str:
     system = request["messages"][0]["content"]
-    known = {note_taking.INSTRUCTION: "memory", summarizing.COMPACTION_INSTRUCTION: "compaction"}
+    known = {note_taking.INSTRUCTION: "memory", compacting.INSTRUCTION: "compaction"}
     return known.get(system, "answer")
 
 
@@ -46,6 +46,19 @@ def noting(request: Request) -> Reply:
     said = [entry["user"] for entry in told["transcript"] if "user" in entry]
     topics = [*(told["earlier"] or {"topics": []})["topics"], *said]
     return say(json.dumps({"topics": topics, "openPoints": [], "preferences": []}))
+
+
+def looking(laps: int) -> Callable[[Request], Reply]:
+    """Asks for so many long results before it answers."""
+    left = iter(range(laps))
+
+    def answer(request: Request) -> Reply:
+        lap = next(left, None)
+        if lap is None:
+            return say("Found.", usage=None)
+        return ask(("echo", {"note": f"{lap:03d} " * 50, "times": 4}), usage=None)
+
+    return answer
 
 
 def topics(product: Product, agent: str, memory_id: str) -> list[list[str]]:
@@ -88,17 +101,9 @@ def test_nonsense_in_place_of_notes_costs_nothing_but_time(product: Product):
 
 
 def test_a_run_is_compacted_in_its_middle_and_shows_it(product: Product):
-    looking = function("echo", idempotent=True)
-    agent = product.agent(looking, contextConfiguration={"windowTokens": WINDOW}, limits={"maxLaps": 60})
-    laps = iter(range(20))
-
-    def answer(request: Request) -> Reply:
-        lap = next(laps, None)
-        if lap is None:
-            return say("Found.", usage=None)
-        return ask(("echo", {"note": f"{lap:03d} " * 50, "times": 4}), usage=None)
-
-    seen = answering(product, answer=answer, compaction=lambda _: say("It looked around."))
+    echo = function("echo", idempotent=True)
+    agent = product.agent(echo, contextConfiguration={"windowTokens": WINDOW}, limits={"maxLaps": 60})
+    seen = answering(product, answer=looking(20), compaction=lambda _: say("It looked around."))
 
     run = product.ask(agent, "find it")
 
@@ -121,17 +126,9 @@ def items(product: Product, run: Any) -> list[Any]:
 
 
 def test_where_a_compaction_fails_the_run_goes_on(product: Product):
-    looking = function("echo", idempotent=True)
-    agent = product.agent(looking, contextConfiguration={"windowTokens": WINDOW}, limits={"maxLaps": 60})
-    laps = iter(range(14))
-
-    def answer(request: Request) -> Reply:
-        lap = next(laps, None)
-        if lap is None:
-            return say("Found.", usage=None)
-        return ask(("echo", {"note": f"{lap:03d} " * 50, "times": 4}), usage=None)
-
-    seen = answering(product, answer=answer, compaction=lambda _: fail(400))
+    echo = function("echo", idempotent=True)
+    agent = product.agent(echo, contextConfiguration={"windowTokens": WINDOW}, limits={"maxLaps": 60})
+    seen = answering(product, answer=looking(14), compaction=lambda _: fail(400))
 
     run = product.ask(agent, "find it")
 

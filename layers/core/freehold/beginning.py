@@ -10,7 +10,7 @@ from typing import Literal
 
 from .errors import Conflict, Invalid, SessionBusy, StaleWrite
 from .ports import Executions, Sessions
-from .values.agent import Agent
+from .values.agent import Agent, PinnedAgent
 from .values.content import Image
 from .values.memory import Summary
 from .values.run import Principal, Run, RunKey, Session
@@ -19,17 +19,6 @@ BEGIN_ATTEMPTS = 100
 START_ATTEMPTS = 20
 # Principals and earlier conversations that a session names: those that are left out are found another way.
 MOST_NAMED = 20
-DRAFT = "DRAFT"
-
-
-@dataclass(frozen=True, slots=True)
-class PinnedAgent:
-    """The agent version that an alias stands for at this moment."""
-
-    agent: Agent
-    version: str
-    alias: str
-    digest: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,6 @@ class Digest:
     most: int
     ratio: float = 1.0
     prepare: Callable[[str], str] = as_it_is
-    conversation: str = ""
 
     def request(self, entry: ModelEntry, *, share: float, seconds: float) -> ModelRequest:
         """With all of the turns, cut as far as they have to be for that `share` of the model's window."""
@@ -72,7 +71,6 @@ class Digest:
             inference=_plain(self.agent.inference, self._answer(entry)),
             timeout_seconds=seconds,
             purpose=self.purpose,
-            conversation=self.conversation,
         )
 
     def room(self, entry: ModelEntry, *, share: float = 1.0) -> int:
@@ -118,8 +116,8 @@ def size(entry: Entry) -> int:
 
 
 def entries(turns: Sequence[History], cuts: Cuts, prepare: Callable[[str], str] = as_it_is) -> list[Entry]:
-    """What was said and done in them. Each has the name by which the model knows it."""
-    return [entry for turn in turns for entry in _entries(turn, cuts, prepare)]
+    """What was said and done in those that began. Each has the name by which the model knows it."""
+    return [entry for turn in context.begun(turns) for entry in _entries(turn, cuts, prepare)]
 
 
 def _entries(turn: History, cuts: Cuts, prepare: Callable[[str], str]) -> Iterator[Entry]:
@@ -142,8 +140,9 @@ def _call(turn: History, lap: Lap, i: int, cuts: Cuts, prepare: Callable[[str], 
 
 
 def _cut(text: str, most: int, prepare: Callable[[str], str]) -> str:
-    prepared = prepare(first_tokens(text, PREPARED * most + 100))
+    taken = first_tokens(text, PREPARED * most + 100)
+    prepared = prepare(taken)
     shown = first_tokens(prepared, most)
-    if len(shown) == len(prepared) and len(text) <= len(prepared):
+    if len(taken) == len(text) and len(shown) == len(prepared):
         return prepared
-    return f"{shown}… ({len(text):,} characters)" if shown or text else ""
+    return f"{shown}… ({len(text):,} characters)"

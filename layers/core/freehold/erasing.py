@@ -64,21 +64,30 @@ def erase_session(tenant: str, session_id: str, using: ErasingCollaborators) -> 
 
 
 def forget(
-    tenant: str, agent: str, memory_id: str, using: ErasingCollaborators, *, session_id: str | None = None
-) -> Erased:
+    tenant: str,
+    agent: str,
+    memory_id: str,
+    using: ErasingCollaborators,
+    until: Callable[[], bool] = lambda: False,
+    *,
+    session_id: str | None = None,
+) -> ErasureReport:
     """What is remembered, of one session or of all; the sessions themselves stay, and are not remembered again.
 
-    Raises `NotFound` where there is nothing.
+    Stops once `until` is True. Raises `NotFound` where there is nothing.
     """
-    found = [
-        summary
-        for summary in using.memories.all(tenant, agent, memory_id)
-        if session_id in (None, summary.session_id)
-    ]
-    if not found:
+    report = None
+    for summary in using.memories.all(tenant, agent, memory_id):
+        if session_id not in (None, summary.session_id):
+            continue
+        report = report or ErasureReport()
+        if until():
+            return replace(report, complete=False)
+        report += ErasureReport(using.memories.forget(summary))
+    if report is None:
         where = f" of session {session_id}" if session_id else ""
         raise NotFound(f"agent {agent} remembers nothing{where} under {memory_id}")
-    return sum((using.memories.forget(summary) for summary in found), Erased())
+    return report
 
 
 def erase_memory(
@@ -94,7 +103,8 @@ def erase_memory(
         for leases in using.conversations.remembered(tenant, agent, memory_id):
             yield _not_erased(leases, using)
         # What is left are notes that have outlived their conversation.
-        yield using.memories.all(tenant, agent, memory_id)
+        for summary in using.memories.all(tenant, agent, memory_id):
+            yield (summary,)
 
     return _erase_each(found(), using, until)
 
@@ -146,7 +156,7 @@ def _erase_replays(lease: Lease, using: ErasingCollaborators) -> ErasureReport:
 
 def _not_erased(leases: Sequence[Lease], using: ErasingCollaborators) -> list[Lease]:
     """Those of conversations that are there, also where an erasure stopped half way."""
-    return [lease for lease in leases if lease.erased_at is None or using.conversations.runs(lease)]
+    return [lease for lease in leases if lease.erased_at is None or using.conversations.anything_left(lease)]
 
 
 def _erase_one(lease: Lease, using: ErasingCollaborators) -> ErasureReport:
@@ -220,6 +230,10 @@ def _retire(found: Lease, using: ErasingCollaborators) -> bool:
         # The sweeper tends such runs; what they still need is not taken from them.
         using.conversations.extend(lease, due_at=now + LATER_MS)
         return False
+    if _erase_replays(lease, using).busy:
+        # They read the turns before their run here.
+        using.conversations.extend(lease, due_at=now + LATER_MS)
+        return False
     lease = replace(lease, due_at=now + LATE_MS, erased_at=now)
     using.conversations.close(lease, session)
     using.conversations.erase(lease)
@@ -227,8 +241,8 @@ def _retire(found: Lease, using: ErasingCollaborators) -> bool:
 
 
 def _erase_again(lease: Lease, using: ErasingCollaborators) -> None:
-    """What late steps wrote and, on request, replays that the index did not show at the time."""
-    replays = _erase_replays(lease, using) if lease.on_request else ErasureReport()
+    """What late steps wrote, and replays that the index did not show at the time."""
+    replays = _erase_replays(lease, using)
     using.conversations.erase(lease)
     if replays.busy:
         later = using.now() + LATER_MS

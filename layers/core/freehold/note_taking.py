@@ -7,11 +7,14 @@ from typing import Any, cast
 
 from .errors import SummaryUnusable
 from .redaction import redacted
+from .tokens import tokens
 from .values.memory import Notes
 from .values.text import well_formed
 
 LONGEST_NOTE, MOST_NOTES = 400, 20
-# Of all notes together, in UTF-8: they lie in their item.
+# Of all notes together: half of what an answer may have, so that the next answer has room for them and for more …
+NOTES_SHARE = 0.5
+# … and in UTF-8, for they lie in their item.
 MOST_BYTES = 20_000
 INSTRUCTION = f"""\
 You keep the notes of one session between a user and an assistant, for later sessions with the same user.
@@ -27,25 +30,35 @@ Answer with one JSON object and nothing else:
 * preferences: what the user said of themselves and of how they want things, as the user stated it.
 
 Each entry is one plain sentence about the user or the matter, in the language of the conversation, of at most
-{LONGEST_NOTE} characters. At most {MOST_NOTES} in each list: keep of the earlier notes what still matters, newest last.
+{LONGEST_NOTE} characters. At most {MOST_NOTES} in each list, and all of them together no longer than two pages: keep of
+the earlier notes what still matters, newest last, and join what belongs together.
 Never write down passwords, keys, tokens, or numbers of cards, accounts and identity documents, not even in part.
 An empty list is a good answer where there is nothing to note.
 """
 
 
-def read_notes(text: str, earlier: Notes) -> Notes:
-    """Raises `SummaryUnusable` where the text is no notes, or has lost all of the earlier ones."""
+def read_notes(text: str, earlier: Notes, *, answer_tokens: int = 8_000) -> Notes:
+    """With no more than half of the tokens that an answer may have.
+
+    Raises `SummaryUnusable` where the text is no notes, or has lost all of the earlier ones.
+    """
     given = _object(text)
     notes = Notes(*(_list(given, name) for name in ("topics", "openPoints", "preferences")))
     if notes.empty and not earlier.empty:
         raise SummaryUnusable("the model answered with empty notes, and there were some")
-    return _bounded(notes)
+    return bounded(notes, answer_tokens)
 
 
-def _bounded(notes: Notes) -> Notes:
+def bounded(notes: Notes, answer_tokens: int) -> Notes:
     """Without the oldest of the longest list, again and again, until it fits."""
     lists = [list(notes.topics), list(notes.open_points), list(notes.preferences)]
-    while sum(len(note.encode()) for each in lists for note in each) > MOST_BYTES:
+    most = int(answer_tokens * NOTES_SHARE)
+
+    def is_too_long() -> bool:
+        texts = [note for each in lists for note in each]
+        return sum(map(tokens, texts)) > most or sum(len(note.encode()) for note in texts) > MOST_BYTES
+
+    while is_too_long():
         del max(lists, key=lambda each: sum(map(len, each)))[0]
     return Notes(*map(tuple, lists))
 

@@ -244,8 +244,8 @@ class Memories(Protocol):
         """Put `summary` in the place of `before`. Raises `StaleWrite` where that is not there any more."""
         ...
 
-    def all(self, tenant: str, agent: str, memory_id: str) -> Sequence[Summary]:
-        """Every summary of a memory, oldest session first, empty ones included."""
+    def all(self, tenant: str, agent: str, memory_id: str) -> Iterator[Summary]:
+        """Every summary of a memory as they are taken, oldest session first, empty ones included."""
         ...
 
     def forget(self, named: Named) -> Erased:
@@ -269,6 +269,8 @@ class Conversations(Protocol):
     def runs(self, lease: Lease) -> Sequence[Run]:
         """Without what was said in them."""
         ...
+
+    def anything_left(self, lease: Lease) -> bool: ...
 
     def replays(self, lease: Lease) -> Sequence[Lease]:
         """Leases of what replays runs of this conversation, by an index."""

@@ -58,6 +58,9 @@ def sweep(
     total, first = Swept(), using.now() // 60_000 % SHARDS
     for shard in range(first, first + SHARDS):
         for key in using.sessions.open_runs(shard % SHARDS):
+            if until():
+                # The next minute begins at the next shard.
+                return total
             try:
                 total += _tend(key, using, patience_ms=patience_ms)
             except StaleWrite:

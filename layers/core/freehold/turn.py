@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any
 
 from . import compacting
@@ -223,6 +222,9 @@ def judged(use: ToolUse, agent: Agent, check: ArgumentCheck) -> Call:
 
 
 def _unknown(name: str, agent: Agent) -> str:
+    # Few models ever make up a name.
+    from difflib import get_close_matches
+
     offered = [tool.name for tool in agent.tools if tool.enabled]
     close = get_close_matches(name, offered, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""

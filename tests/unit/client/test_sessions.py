@@ -110,6 +110,15 @@ def test_an_erasure_is_asked_for_again_until_it_is_complete(erase: Any, body: di
     assert done.complete
 
 
+def test_forgetting_is_asked_for_again_until_it_is_complete():
+    stack = Stack(report(complete=False, summaries=2), report(summaries=1))
+
+    done = stack.client.memories.delete("a", "m")
+
+    assert [(method, path) for method, path, _ in stack.sent] == [("DELETE", "/agents/a/memories/m")] * 2
+    assert (done.erased, done.complete) == (Erased(summaries=3), True)
+
+
 def test_an_erasure_ends_where_only_runs_at_work_are_left():
     stack = Stack(report(complete=False, busy=("r-1",), sessions=2), report(complete=False, busy=("r-1",)))
 

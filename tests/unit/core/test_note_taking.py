@@ -8,6 +8,7 @@ import pytest
 
 from freehold.errors import SummaryUnusable
 from freehold.note_taking import LONGEST_NOTE, MOST_NOTES, read_notes
+from freehold.tokens import tokens
 from freehold.values.memory import Notes
 
 NOTHING = Notes()
@@ -75,3 +76,14 @@ def test_secrets_are_not_kept_whatever_the_model_writes():
     notes = read_notes(answer(topics=["The password is hunter22!", "Pays with 4111 1111 1111 1111"]), NOTHING)
 
     assert notes.topics == ("The password is [redacted: secret]", "Pays with [redacted: card number]")
+
+
+def test_notes_leave_the_next_answer_room_for_more():
+    """An answer that is cut off is none, so notes that fill one could never be changed again."""
+    topics = [f"{i} {'注' * 150}" for i in range(20)]
+
+    notes = read_notes(answer(topics=topics), NOTHING, answer_tokens=2_000)
+
+    assert sum(tokens(note) for note in (*notes.topics, *notes.preferences)) <= 1_000
+    assert notes.topics[-1].startswith("19 ")
+    assert notes.preferences == ("Wants e-mail",)

@@ -11,9 +11,8 @@ from typing import Any
 
 import msgspec
 
-from ..beginning import DRAFT, PinnedAgent
 from ..errors import Conflict, Invalid, NotFound, StaleWrite
-from ..values.agent import Agent, ModelChoice
+from ..values.agent import DRAFT, Agent, ModelChoice, PinnedAgent
 from ..values.run import Session
 from . import keys
 from . import routes as weighted

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 
 from ..errors import StaleWrite
 from ..values.conversation import Erased, Lease, Link
@@ -60,6 +61,10 @@ class DynamoConversations:
         found = self._table.get_many([keys.run(replace(lease.key, turn=n)) for n in range(1, turns + 1)])
         return [self._records.outline(item, Run) for item in found]
 
+    def anything_left(self, lease: Lease) -> bool:
+        found = islice(self._table.keys(keys.conversation(lease.key), page=2), 2)
+        return any(key["sk"] != keys.LEASE for key in found)
+
     def replays(self, lease: Lease) -> Sequence[Lease]:
         listing = keys.replays_of(lease.tenant, lease.conversation)
         listed = list(self._table.query_index("RunsByTenant", "runs_of", listing))
@@ -97,10 +102,14 @@ class DynamoConversations:
     def erase(self, lease: Lease) -> Erased:
         found = [key for key in self._table.keys(keys.conversation(lease.key)) if key["sk"] != keys.LEASE]
         runs = [key for key in found if RUN.fullmatch(key["sk"])]
-        rest = [key for key in found if not RUN.fullmatch(key["sk"])]
-        # Runs first, so that no step finds half of one; objects last, so that no item refers to nothing.
+        links = [key for key in found if key["sk"].startswith(keys.LINKS)]
+        rest = [key for key in found if not RUN.fullmatch(key["sk"]) and not key["sk"].startswith(keys.LINKS)]
+        # Runs first, so that no step finds half of one. Objects after the items that refer to them, but before the
+        # links, so that whoever asks again after a failure finds that something is left.
         self._table.delete_all(runs + rest)
-        return Erased(runs=len(runs), items=len(found), objects=self._contents.delete_all(folder(lease.key)))
+        objects = self._contents.delete_all(folder(lease.key))
+        self._table.delete_all(links)
+        return Erased(runs=len(runs), items=len(found), objects=objects)
 
     def end(self, lease: Lease) -> None:
         with suppress(StaleWrite):

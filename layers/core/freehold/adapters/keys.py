@@ -12,6 +12,7 @@ Key = dict[str, str]
 RUNS = "RUN#"
 LEASE = "SESSION"
 SUMMARIES = "SUMMARY#"
+LINKS = "WHO#"
 
 
 def quoted(text: str) -> str:
@@ -96,7 +97,7 @@ def lease(key: RunKey) -> Key:
 
 
 def link(key: RunKey, principal: Principal) -> Key:
-    return {"pk": conversation(key), "sk": f"WHO#{_who(principal)}"}
+    return {"pk": conversation(key), "sk": f"{LINKS}{_who(principal)}"}
 
 
 def _who(principal: Principal) -> str:
@@ -114,7 +115,7 @@ def summary(tenant: str, agent_name: str, memory_id: str, conversation_id: str) 
 
 def links_to_summary(conversation_id: str) -> str:
     """Prefix of the links to a summary, in its memory."""
-    return f"WHO#{quoted(conversation_id)}#"
+    return f"{LINKS}{quoted(conversation_id)}#"
 
 
 def link_to_summary(

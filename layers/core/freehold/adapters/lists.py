@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 import msgspec
@@ -24,6 +25,7 @@ INDEX_PAGES = 10
 PAGE_BYTES = 5_500_000
 MARK_LENGTH = 16
 LONGEST_PLACE = 200
+MOST_OF_MEMORY = 200
 
 
 def sent_bytes(value: object) -> int:
@@ -65,6 +67,23 @@ class Lists:
     ) -> tuple[list[Summary], str | None]:
         """What the agent remembers, newest session first, empty and expired ones included."""
         return self._newest(keys.memories_of(tenant, agent), Summary, {}, limit, token)
+
+    def memory(self, tenant: str, agent: str, memory_id: str) -> list[Summary]:
+        """Its newest sessions, as many as one answer holds and 200 at most; oldest first."""
+        found, room = list[Summary](), PAGE_BYTES
+        items = self._table.query(
+            keys.memory(tenant, agent, memory_id),
+            prefix=keys.SUMMARIES,
+            newest_first=True,
+            page=MOST_OF_MEMORY,
+        )
+        for item in islice(items, MOST_OF_MEMORY):
+            summary = self._records.decode(item, Summary)
+            room -= sent_bytes(summary)
+            if found and room < 0:
+                break
+            found.append(summary)
+        return found[::-1]
 
     def _newest(
         self, listing: str, kind: type[T], wanted: Mapping[str, str], limit: int, token: str | None

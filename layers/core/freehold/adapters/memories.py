@@ -12,7 +12,7 @@ from ..values.run import Run
 from . import keys
 from .items import THERE, Items
 from .records import Records
-from .table import Table, from_wire, to_wire
+from .table import BATCH_READS, Table, from_wire, to_wire
 
 UNFOLDED = f"{THERE} AND through_turn = :through"
 
@@ -57,9 +57,10 @@ class DynamoMemories:
             if self._table.get(_where(summary)) != from_wire(to_wire(item)):
                 raise
 
-    def all(self, tenant: str, agent: str, memory_id: str) -> Sequence[Summary]:
-        items = self._table.query(keys.memory(tenant, agent, memory_id), prefix=keys.SUMMARIES)
-        return [self._records.decode(item, Summary) for item in items]
+    def all(self, tenant: str, agent: str, memory_id: str) -> Iterator[Summary]:
+        pk = keys.memory(tenant, agent, memory_id)
+        for item in self._table.query(pk, prefix=keys.SUMMARIES, page=BATCH_READS):
+            yield self._records.decode(item, Summary)
 
     def forget(self, named: Named) -> Erased:
         found = remembered(named, self._table)

@@ -125,6 +125,10 @@ class Records:
         """The image with its bytes."""
         return replace(image, data=b64encode(self._contents.get_bytes(image.reference)).decode())
 
+    def discard(self, folder: str) -> None:
+        """Delete all that lies there."""
+        self._contents.delete_all(folder)
+
     def _plain(self, item: Item, expected: type[Record]) -> dict[str, Any]:
         own = {name: value for name, value in item.items() if name not in TABLE_ONLY}
         if expected in OWN_EXPIRY and "expires_at" in item:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ..errors import StaleWrite
+from ..errors import StaleWrite, StoreUnavailable
 from ..values.conversation import Compaction, Lease, Link
 from ..values.memory import Summary
 from ..values.run import Discarded, Lap, LateResult, Marker, Result, Run, RunKey, Session
@@ -58,8 +59,19 @@ class DynamoSessions(SessionReads):
             expires = {"expires_at": run.created_at // 1000 + IDEMPOTENCY_SECONDS}
             puts.append((used | expires | {"schema": 1, "kind": "idempotency"}, NEW, None))
         checks: list[OnKey] = [(keys.run(replayed), THERE, None)] if replayed else []
-        self._table.transact(puts, checks=checks)
+        try:
+            self._table.transact(puts, checks=checks)
+        except StaleWrite:
+            if goes_on is None:
+                self._discard(run.key)
+            raise
         return run
+
+    def _discard(self, key: RunKey) -> None:
+        """Objects of a conversation that did not begin, which no lease leads to. What stays there ends with time."""
+        with suppress(StoreUnavailable):
+            if self._table.get(keys.run(key)) is None:
+                self._records.discard(folder(key))
 
     def _links(self, session: Session, run: Run, known: Sequence[str]) -> list[Put]:
         """What leads from the run's principal to the conversation, and to what will be remembered of it."""

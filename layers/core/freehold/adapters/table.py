@@ -135,11 +135,11 @@ class Table:
             )
         return [from_wire(item) for item in found["Items"]]
 
-    def keys(self, pk: str, *, prefix: str = "") -> Iterator[Item]:
-        """The keys of a partition in order."""
-        yield from self._pages(
-            **_between(pk, prefix=prefix), ProjectionExpression="pk, sk", ConsistentRead=True
-        )
+    def keys(self, pk: str, *, prefix: str = "", page: int | None = None) -> Iterator[Item]:
+        """The keys of a partition in order, read as they are taken, `page` at a time where it is given."""
+        limit: dict[str, Any] = {"Limit": page} if page else {}
+        where = _between(pk, prefix=prefix)
+        yield from self._pages(**where, **limit, ProjectionExpression="pk, sk", ConsistentRead=True)
 
     def query_index(self, index: str, name: str, value: str) -> Iterator[Item]:
         """Keys under one hash key of an index: eventually consistent, so read each before acting on it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from .. import wiring
 from ..erasing import erase_memory, erase_principal
@@ -15,15 +16,17 @@ from .shapes import Json
 WORK_SECONDS = 20
 
 
+def work_is_over() -> Callable[[], bool]:
+    """Whether the time of a request that began just now is used up."""
+    deadline = time.monotonic() + WORK_SECONDS
+    return lambda: time.monotonic() >= deadline
+
+
 def create(caller: Caller, body: str | None) -> Json:
     """Erase for 20 seconds at most; `complete` is false where more is left for the same request again."""
     tenant = caller.needs("admin").tenant
     asked = requests.erasure(requests.document(body))
-    deadline = time.monotonic() + WORK_SECONDS
-
-    def until() -> bool:
-        return time.monotonic() >= deadline
-
+    until = work_is_over()
     if isinstance(asked, requests.MemoryErasure):
         report = erase_memory(tenant, asked.agent, asked.memoryId, wiring.erasing(), until)
     else:

@@ -10,6 +10,7 @@ from ..errors import NotFound
 from ..values.memory import Summary
 from . import requests, shapes
 from .caller import Caller
+from .erasures import work_is_over
 from .shapes import Json
 
 
@@ -35,8 +36,8 @@ def listed(caller: Caller, agent: str, query: dict[str, str] | None) -> Json:
 
 
 def get(caller: Caller, agent: str, memory_id: str) -> Json:
-    """What is remembered of each session, oldest first."""
-    found = _kept(wiring.memories().all(caller.needs("read").tenant, agent, memory_id))
+    """What is remembered of each session, oldest first: of the newest, where one answer does not hold all."""
+    found = _kept(wiring.lists().memory(caller.needs("read").tenant, agent, memory_id))
     if not found:
         raise NotFound(f"no memory {memory_id} of agent {agent}")
     told = [shapes.summary_shape(summary) for summary in found]
@@ -49,8 +50,9 @@ def _kept(found: Sequence[Summary]) -> list[Summary]:
 
 
 def delete(caller: Caller, agent: str, memory_id: str, query: dict[str, str] | None) -> Json:
-    """Forget a memory, or what it holds of one session. The sessions themselves stay."""
+    """Forget a memory, or what it holds of one session, for 20 seconds at most. The sessions themselves stay."""
     tenant = caller.needs("admin").tenant
     asked = requests.read_query(query, "sessionId")
-    erased = forget(tenant, agent, memory_id, wiring.erasing(), session_id=asked.sessionId)
-    return shapes.erasure_shape(erased)
+    until = work_is_over()
+    report = forget(tenant, agent, memory_id, wiring.erasing(), until, session_id=asked.sessionId)
+    return shapes.erasure_shape(report.erased, complete=report.complete)

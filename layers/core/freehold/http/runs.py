@@ -8,9 +8,10 @@ import uuid
 from ulid import ULID
 
 from .. import wiring
-from ..beginning import BeginCollaborators, PinnedAgent, Request, begin_run, start_run
+from ..beginning import BeginCollaborators, Request, begin_run, start_run
 from ..ending import EndCollaborators, cancel_run
 from ..errors import NotFound
+from ..values.agent import PinnedAgent
 from ..values.run import Run, RunKey, Session
 from . import images, requests, shapes
 from .caller import Caller

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 Place = Literal["path", "query", "header", "cookie", "body", "wholeBody", "function"]
 BuiltIn = Literal["read_more", "current_time"]
+# The alias that always means the draft.
+DRAFT = "DRAFT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +128,13 @@ class Agent:
     def tool(self, name: str) -> Tool | None:
         """The tool of that name, also where its action group is disabled."""
         return next((tool for tool in self.tools if tool.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedAgent:
+    """The agent version that an alias stands for at this moment."""
+
+    agent: Agent
+    version: str
+    alias: str
+    digest: str

@@ -45,7 +45,7 @@ class Lease:
     """How long a conversation is kept: until `due_at` (epoch ms), and longer as long as its session points to it.
 
     `erased_at` is set once it was erased: the lease then waits for what a late step may still write; `on_request` where
-    somebody asked for that, so that copies and what is remembered go as well. `replays` is the conversation that this
+    somebody asked for that, so that what is remembered goes as well. `replays` is the conversation that this
     one is a copy of, in part. `agent` remembers it under `memory_id`, where that is set.
     """
 
