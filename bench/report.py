@@ -81,8 +81,8 @@ def markdown(bounded: Iterable[Figure], further: Iterable[Figure], measured: Mea
         f"# Figures\n\n{made} All are counts, but: the two rows in dollars are computed from counts, list prices\n"
         "and, for `fast`, an assumed duration of the model; the last two rows of this table and the last four of the\n"
         "second are measured times.\n",
-        _rows(("figure", "bound", "measured", "reached"), held),
-        f"## Without a bound\n\n{_rows(('figure', 'measured'), told)}",
+        markdown_table(("figure", "bound", "measured", "reached"), held),
+        f"## Without a bound\n\n{markdown_table(('figure', 'measured'), told)}",
         _turns(measured.bills),
         _functions(measured.loading, measured.peaks),
         _growth(counted.growth),
@@ -96,9 +96,10 @@ def _reached(row: Figure) -> str:
     return {True: "yes", False: "NO", None: ""}[row.reached]
 
 
-def _rows(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = (head, ["---"] * len(head), *rows)
-    return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines)
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown."""
+    every = (head, ["---"] * len(head), *rows)
+    return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in every)
 
 
 def _turns(bills: Sequence[Bill]) -> str:
@@ -124,7 +125,7 @@ def _turns(bills: Sequence[Bill]) -> str:
         "## Cost of 1,000 turns of three laps with one tool\n\n"
         f"{given['source']}, {given['date']} (`bench/prices.json`). A turn is three laps of one call each and the one\n"
         "with the answer. The sum of the parts is held against the bound. Lambda's duration is beside it, since it is\n"
-        f"mostly waiting: the row, and the duration of Express, assume {waits}.\n\n{_rows(head, rows)}"
+        f"mostly waiting: the row, and the duration of Express, assume {waits}.\n\n{markdown_table(head, rows)}"
     )
 
 
@@ -153,7 +154,7 @@ def _functions(loading: Loadings, peaks: Mapping[str, float]) -> str:
     return (
         "## Functions\n\n"
         f"CPU is over that of `import boto3`, {loading.boto3_milliseconds:.0f} ms here. Of each package all but a few "
-        f"kilobytes is layers\nthat all functions share: {layers}.\n\n{_rows(head, rows)}"
+        f"kilobytes is layers\nthat all functions share: {layers}.\n\n{markdown_table(head, rows)}"
     )
 
 
@@ -170,7 +171,9 @@ def _growth(runs: Sequence[Costs]) -> str:
         for run in runs
     ]
     head = ("laps", "writes", "bytes written", "write units", "floor's units", "ratio")
-    return f"## Growth: laps of {runs[0].plan.tools} tools with results of 1 KB\n\n{_rows(head, rows)}"
+    return (
+        f"## Growth: laps of {runs[0].plan.tools} tools with results of 1 KB\n\n{markdown_table(head, rows)}"
+    )
 
 
 def _overhead(counted: Counted) -> str:

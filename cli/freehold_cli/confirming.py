@@ -1,4 +1,4 @@
-"""What cannot be undone is asked for once more."""
+"""What cannot be undone is asked for once more, and what waits for a person is asked."""
 
 from __future__ import annotations
 
@@ -21,9 +21,14 @@ def confirm(world: World, screen: Screen, deed: str, *, yes: bool) -> None:
         return
     if screen.json or not world.interactive():
         raise WrongUse(f"{deed} cannot be undone, and nobody is here to be asked", "Say `--yes` to do it.")
-    answer = ""
-    with suppress(EOFError):
-        answer = world.read_line(f"{deed} cannot be undone. Go on? [y/N] ")
-    if answer.strip().lower() not in ("y", "yes"):
+    if not agreed(world, f"{deed} cannot be undone. Go on?"):
         screen.note("Nothing was erased.")
         raise typer.Exit(NOT_DONE)
+
+
+def agreed(world: World, question: str) -> bool:
+    """Whether a yes was typed; no other answer is one."""
+    answer = ""
+    with suppress(EOFError):
+        answer = world.read_line(f"{question} [y/N] ")
+    return answer.strip().lower() in ("y", "yes")

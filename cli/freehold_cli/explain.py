@@ -1,7 +1,7 @@
 """Errors as a person reads them: what, where, what is allowed. And the exit code of each.
 
 0 done   1 the run failed, stopped or was cancelled; not all was erased
-2 wrong use or invalid input   3 no stack can be reached
+2 wrong use or invalid input   3 no stack can be reached   4 the run waits for somebody to decide
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .screen import Screen
 from .settings import Down, WrongUse
 
 RUN_FAILED = NOT_DONE = 1
-WRONG_USE, UNREACHABLE = 2, 3
+WRONG_USE, UNREACHABLE, AWAITS = 2, 3, 4
 EXPECTED = (FreeholdClientError, FreeholdError, LocalStackError, WrongUse, Down, OSError)
 OURS_TO_MEND = (DeploymentFailed, PortTaken, RunsAlready, TemplateInvalid)
 
@@ -81,6 +81,8 @@ def _hint(error: Exception) -> str:
             return (
                 "The key was not accepted, or lacks the scope for this. `freehold keys create` makes others."
             )
+        case SessionBusy(run_id=run_id, awaiting=True):
+            return f"`freehold show {run_id}` tells what it waits for, `freehold cancel {run_id}` ends it."
         case SessionBusy(run_id=run_id):
             return (
                 f"`freehold show {run_id}` tells what it is doing, `freehold cancel {run_id}` ends it,"

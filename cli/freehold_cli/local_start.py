@@ -63,6 +63,7 @@ def begin(
     progress: Callable[[str], None],
     port: int | None = None,
     detached: bool = False,
+    tools_on_loopback: bool = False,
 ) -> tuple[StackInfo, Target]:
     """Start the stack, or bring it up to date, and see to it that models and commands have their keys."""
     info = stack.start(
@@ -70,6 +71,7 @@ def begin(
         detached=detached,
         parameters=models.parameters,
         bedrock_region=models.bedrock_region,
+        tools_on_loopback=tools_on_loopback,
         progress=progress,
     )
     if secret := info.outputs.get("ModelKeySecret"):

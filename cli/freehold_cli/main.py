@@ -13,6 +13,7 @@ import typer
 
 from . import (
     agent_commands,
+    decision_commands,
     key_commands,
     memory_commands,
     replay_command,
@@ -85,6 +86,12 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "replay": replay_command.replay,
         "cancel": run_commands.cancel,
     },
+    "Decisions": {
+        "approvals": decision_commands.approvals,
+        "approve": decision_commands.approve,
+        "deny": decision_commands.deny,
+        "result": decision_commands.result,
+    },
     "Sessions and memories": {
         "erase": memory_commands.erase,
     },
@@ -96,6 +103,7 @@ GROUPS: dict[str, tuple[str, typer.Typer, dict[str, Callable[..., None]]]] = {
         {
             "list": session_commands.list_sessions,
             "show": session_commands.show,
+            "hand-back": session_commands.hand_back,
             "end": session_commands.end,
             "delete": session_commands.delete,
         },

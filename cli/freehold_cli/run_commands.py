@@ -11,8 +11,8 @@ import typer
 
 from freehold_client import Run, in_order
 
-from . import tables
-from .explain import RUN_FAILED
+from . import tables, waiting
+from .explain import AWAITS, RUN_FAILED
 from .screen import AsJson, Screen
 from .settings import WrongUse
 from .talking import Conversation
@@ -59,7 +59,8 @@ def ask(
     """Ask an agent something.
 
     Prints each step as it happens: replies, tool calls, results, tokens, cost, time. Ctrl-C cancels the run.
-    The exit code is 0 when it completed, 1 when it failed, was stopped by a limit or was cancelled.
+    The exit code is 0 when it completed, 1 when it failed, was stopped by a limit or was cancelled, and 4 when
+    somebody has to decide before it goes on.
 
     Example: freehold ask customer-support-agent "Where is order 1042?"
     """
@@ -78,7 +79,7 @@ def ask(
         )
         run = talk.say(message, images=[_content(path) for path in image or ()])
     if run.status != "COMPLETED":
-        raise typer.Exit(RUN_FAILED)
+        raise typer.Exit(AWAITS if run.status == "AWAITING" else RUN_FAILED)
 
 
 def _content(path: Path) -> bytes:
@@ -120,7 +121,8 @@ def runs(
     status: Annotated[
         str | None,
         typer.Option(
-            metavar="STATUS", help="Only QUEUED, RUNNING, COMPLETED, FAILED, CANCELLED or STOPPED ones."
+            metavar="STATUS",
+            help="Only QUEUED, RUNNING, AWAITING, COMPLETED, FAILED, CANCELLED or STOPPED ones.",
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
@@ -145,7 +147,7 @@ def show(
 ) -> None:
     """Show a run step by step.
 
-    When, how long, tokens and cost of each; tool calls with arguments and results.
+    When, how long, tokens and cost of each; tool calls with arguments and results. At last what it waits for.
 
     Example: freehold show 01JZK3V9F0Q4T8-1 --full
     """
@@ -153,10 +155,13 @@ def show(
     with world_of(ctx).client() as client, screen.progress("reading the run"):
         found = client.runs.get(run)
         items = list(client.sessions.items(found.session_id, run_id=found.run_id))
+        awaited = client.runs.awaited(found)
     timeline = Timeline(found.created_at, full=full, width=screen.width)
     wire = {"run": found.wire, "items": [item.wire for item in items]}
     shown = [timeline.step(item) for item in in_order(items)]
     screen.answer(wire, heading(found), "", *shown, "", outcome(found))
+    if not as_json:
+        waiting.tell(screen, awaited)
 
 
 def cancel(
@@ -164,7 +169,7 @@ def cancel(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
     as_json: AsJson = False,
 ) -> None:
-    """Ask a run to end. It does so before its next model or tool call.
+    """Ask a run to end. It does so before its next model or tool call, and at once where it waits.
 
     Example: freehold cancel 01JZK3V9F0Q4T8-1
     """

@@ -1,4 +1,4 @@
-"""Sessions: list, show, end, delete."""
+"""Sessions: list, show, hand-back, end, delete."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SessionId = Annotated[
     str, typer.Argument(metavar="SESSION", help="The session's id, as `freehold sessions list` shows it.")
 ]
 
-sessions = typer.Typer(help="Sessions: list, read, close and erase them.", no_args_is_help=True)
+sessions = typer.Typer(help="Sessions: list, read, hand back, close and erase them.", no_args_is_help=True)
 
 
 def list_sessions(
@@ -59,6 +59,24 @@ def show(
         timeline, run = Timeline(full=full, width=screen.width), list(steps)
         shown += [session_tables.turn(run[0]), *(timeline.step(item) for item in run)]
     screen.answer({"session": found.wire, "items": [item.wire for item in items]}, *shown)
+
+
+def hand_back(
+    ctx: typer.Context,
+    session: SessionId,
+    note: Annotated[
+        str, typer.Option(metavar="TEXT", help="What the agent is told; up to 20,000 characters.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Give a session that was escalated back to its agent, which reads the note and goes on.
+
+    Example: freehold sessions hand-back front-desk --note "Refunded by hand."
+    """
+    screen = Screen(json=as_json)
+    with world_of(ctx).client() as client, screen.progress("handing it back"):
+        found = client.sessions.hand_back(session, note)
+    screen.answer(found.wire, f"Handed {found.session_id} back to {found.agent}.")
 
 
 def end(ctx: typer.Context, session: SessionId, as_json: AsJson = False) -> None:

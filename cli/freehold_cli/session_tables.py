@@ -39,6 +39,8 @@ def sessions(found: Sequence[Session]) -> Table | str:
 
 
 def _now(session: Session) -> str:
+    if session.escalation:
+        return f"with a person, run {session.escalation.run_id}"
     if session.active_run_id:
         doing = "replaying" if session.replay else "answering"
         return f"{doing}, run {session.active_run_id}"
@@ -61,6 +63,10 @@ def session(one: Session) -> Text:
     )
     if one.active_run_id:
         head.append(f"\n{one_line(_now(one))}", "yellow")
+    if one.escalation:
+        told = {"because": one.escalation.reason, "summary": one.escalation.summary}
+        for name, value in told.items():
+            head.append(f"\n{name}: ", "dim").append(one_line(value))
     for name, value in one.session_attributes.items():
         head.append(f"\n{one_line(name)}: ", "dim").append(one_line(value))
     return head

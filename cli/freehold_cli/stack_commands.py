@@ -23,6 +23,10 @@ Models = Annotated[
         "the address of an OpenAI-compatible server. Default: FREEHOLD_MODEL_URL, else rehearsal.",
     ),
 ]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Where it listens. Default: 8080.")]
+ToolsOnLoopback = Annotated[
+    bool, typer.Option("--tools-on-loopback", help="Let HTTP and MCP tools ask servers of this machine.")
+]
 WATCH_SECONDS = 3.0
 
 
@@ -32,9 +36,8 @@ def up(
         bool, typer.Option("--detach", "-d", help="Return once it runs; `down` stops it.")
     ] = False,
     models: Models = None,
-    port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Where it listens. Default: 8080.")
-    ] = None,
+    port: Port = None,
+    tools_on_loopback: ToolsOnLoopback = False,
     as_json: AsJson = False,
 ) -> None:
     """Start Freehold on this machine and deploy the template to it.
@@ -48,17 +51,29 @@ def up(
     chosen = chosen_models(world, screen, models)
     stack = world.local_stack()
     running = stack.running()
-    if running and port and not running.url.endswith(f":{port}"):
-        raise WrongUse(f"the stack already runs at {running.url}", "Stop it first: `freehold down`.")
+    _check_port(running, port)
     with unwinding(), owned(screen, stack, owned=running is None) as keep:
         with screen.progress("starting the local stack", lines=True) as progress:
-            info, _ = begin(world, stack, models=chosen, progress=progress, port=port, detached=detach)
+            info, _ = begin(
+                world,
+                stack,
+                models=chosen,
+                progress=progress,
+                port=port,
+                detached=detach,
+                tools_on_loopback=tools_on_loopback,
+            )
         screen.answer(_shape(info), _ready(info))
         if detach or running:
             keep()
             return
         screen.note("Ctrl-C stops it.")
         _watch(world, stack)
+
+
+def _check_port(running: StackInfo | None, port: int | None) -> None:
+    if running and port and not running.url.endswith(f":{port}"):
+        raise WrongUse(f"the stack already runs at {running.url}", "Stop it first: `freehold down`.")
 
 
 def _watch(world: World, stack: Stack) -> None:

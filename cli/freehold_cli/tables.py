@@ -1,4 +1,4 @@
-"""Agents, runs and keys as tables."""
+"""Agents, runs, approvals and keys as tables."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any, cast
 from rich.table import Table
 from rich.text import Text
 
-from freehold_client import Agent, AgentSummary, Alias, Key, Run, Tool, Version
+from freehold_client import Agent, AgentSummary, Alias, Approval, Key, Run, Tool, Version
 
 from . import figures
 from .printable import one_line
 from .timeline import STATUS_STYLES, took
+
+WAITS_FOR = "waits for"
 
 
 def agents(found: Sequence[AgentSummary]) -> Table | str:
@@ -55,18 +57,24 @@ def _led_to(alias: Alias) -> str:
 def tools(found: Sequence[Tool]) -> Table | Text:
     if not found:
         return Text("No tools.", "dim")
-    table = columns("tool", "action group", "description")
-    for each in found:
-        add(table, each.name, each.action_group, each.description)
+    rows = [(each.name, each.action_group, ", ".join(each.waits_for), each.description) for each in found]
+    return _waiting(("tool", "action group", WAITS_FOR, "description"), rows)
+
+
+def costs(rows: Sequence[tuple[str, ...]]) -> Table:
+    """Tools with what they call and wait for, what the model fills in and the tokens; `*` marks what it must."""
+    table = _waiting(("tool", "calls", WAITS_FOR, "arguments", "tokens"), rows)
+    table.columns[-1].justify = "right"
     return table
 
 
-def costs(rows: Iterable[tuple[str, str, str, str]]) -> Table:
-    """Tools with what they call, what the model fills in and the tokens of each; `*` marks what it must."""
-    table = columns("tool", "calls", "arguments", "tokens")
-    table.columns[-1].justify = "right"
+def _waiting(names: Sequence[str], rows: Sequence[tuple[str, ...]]) -> Table:
+    """A table without the column of what is waited for, where none waits."""
+    waits = names.index(WAITS_FOR)
+    shown = [i for i in range(len(names)) if i != waits or any(row[waits] for row in rows)]
+    table = columns(*(names[i] for i in shown))
     for row in rows:
-        add(table, *row)
+        add(table, *(row[i] for i in shown))
     return table
 
 
@@ -87,6 +95,19 @@ def runs(found: Sequence[Run]) -> Table | str:
             figures.cost(run.cost_usd) if run.ended else "",
             _short(run.input),
         )
+    return table
+
+
+def approvals(found: Sequence[Approval]) -> Table | str:
+    """A row for each call. What it is asked with is shown whole before it is decided about, and not here."""
+    if not found:
+        return "Nothing waits for anybody."
+    table = columns("run", "call", "waits for", "tool", "arguments", "agent", "asked by", "until")
+    for one in found:
+        who = f"{one.principal.type}:{one.principal.id}" if one.principal else ""
+        rest = (one.agent, who, figures.clock(one.expires_at, "%m-%d %H:%M"))
+        for each in one.awaiting:
+            add(table, one.run_id, each.call_id, each.kind, each.tool, _short(each.arguments), *rest)
     return table
 
 

@@ -11,11 +11,14 @@ from rich.text import Text
 from freehold_client import (
     CallItem,
     CompactionItem,
+    DecisionItem,
     DiscardedItem,
     Item,
     LapItem,
     LateItem,
+    MessageItem,
     OtherItem,
+    RefusalItem,
     Run,
     UserItem,
 )
@@ -31,12 +34,14 @@ STATUS_STYLES = {
     "CANCELLED": "yellow",
     "RUNNING": "cyan",
     "QUEUED": "dim",
+    "AWAITING": "bold yellow",
 }
 OUTCOMES = {
     "success": ("✓", "green"),
     "error": ("✗ failed", "red"),
     "unknown": ("? outcome unknown", "yellow"),
     "cancelled": ("– cancelled", "yellow"),
+    "denied": ("– denied", "yellow"),
     "started": ("… started, no result yet", "cyan"),
 }
 GUTTER = 18
@@ -75,6 +80,15 @@ class Timeline:
                 return self._lines(item.at, "model", "bold cyan", [_dim(told, _paid(item))])
             case CompactionItem():
                 return self._lines(item.at, "compact", "bold yellow", self._compaction(item))
+            case DecisionItem():
+                told = f"{item.decision}, {item.waited_for} of {item.call_id}"
+                return self._lines(item.at, "who", "bold green", _by(item.by, told, item.comment))
+            case RefusalItem():
+                told = f"refused: {item.decision} of {item.call_id}"
+                return self._lines(item.at, "who", "bold green", _by(item.by, told, item.reason))
+            case MessageItem():
+                told = "to the person who has the conversation"
+                return self._lines(item.at, "you", "bold", [Text(printable(item.text)), _dim(told)])
             case OtherItem():
                 told = f"a step of a kind that this version does not know: {item.kind}"
                 return self._lines(item.at, "?", "bold", [_dim(told)])
@@ -96,6 +110,7 @@ class Timeline:
         mark, style = OUTCOMES.get(call.outcome, (one_line(call.outcome), "yellow"))
         took = f"  {figures.duration(call.duration_ms)}" if call.duration_ms is not None else ""
         again = f", attempt {call.attempt + 1}" if call.attempt else ""
+        again += f", by {one_line(call.decided_by)}" if call.decided_by else ""
         yield Text.assemble((one_line(call.tool), "magenta"), (f" {mark}", style), (took + again, "dim"))
         if call.result:
             yield self._content(call.result)
@@ -153,6 +168,8 @@ def outcome(run: Run) -> Text:
         parts = [took(run), figures.count(run.laps, "lap"), figures.count(run.calls, "tool call")]
         parts += [figures.tokens(run.usage), figures.cost(run.cost_usd)]
         line.append("  " + " · ".join(part for part in parts if part), "dim")
+    elif run.waits_until:
+        line.append(f"  until {figures.clock(run.waits_until)}", "dim")
     if run.error:
         line.append(f"\n{one_line(run.error.type)}: ", "red").append(printable(run.error.message))
     for warning in run.warnings:
@@ -171,7 +188,8 @@ def heading(run: Run) -> Text:
     version = f" (version {run.agent_version})" if run.agent_version not in ("", run.alias) else ""
     remembered = f" · memory {one_line(run.memory_id)}" if run.memory_id else ""
     replayed = f" · replays {one_line(run.replays)}" if run.replays else ""
-    rest = f" · session {one_line(run.session_id)}{remembered}{replayed} · {figures.clock(run.created_at)}"
+    asked = f" · answers {one_line(run.parent.run_id)}" if run.parent else ""
+    rest = f" · session {one_line(run.session_id)}{remembered}{replayed}{asked} · {figures.clock(run.created_at)}"
     return Text.assemble(
         ("run ", "dim"),
         (one_line(run.run_id), "bold"),
@@ -182,6 +200,13 @@ def heading(run: Run) -> Text:
 
 def _paid(item: LapItem | DiscardedItem | CompactionItem) -> str:
     return f"{figures.tokens(item.usage)} · {figures.cost(item.cost_usd)}"
+
+
+def _by(who: str, told: str, why: str) -> list[Text]:
+    return [
+        Text.assemble(one_line(who), (f" {one_line(told)}", "dim")),
+        *([Text(printable(why))] if why else []),
+    ]
 
 
 def _given(text: str, pictures: str) -> list[Text]:

@@ -144,7 +144,9 @@ def _wire(compiled: Compiled) -> dict[str, Any]:
             "description": tool.description,
             "actionGroup": tool.action_group,
             "enabled": tool.enabled,
+            "executor": tool.executor,
             "calls": _calls(tool),
+            "waitsFor": list(tool.waits),
             "inputSchema": tool.input_schema,
             "estimatedTokens": _cost(tool),
         }
@@ -160,6 +162,8 @@ def _wire(compiled: Compiled) -> dict[str, Any]:
 
 
 def _calls(tool: Tool) -> str:
+    if tool.collaborator is not None:
+        return f"agent {tool.collaborator.agent}:{tool.collaborator.alias or 'DRAFT'}"
     return tool.function or tool.built_in or f"{tool.http_method} {tool.api_path}"
 
 
@@ -168,7 +172,13 @@ def _shown(compiled: Compiled, *, full: bool) -> list[RenderableType]:
     head = Text().append("✓ ", "green").append(one_line(agent.name), "bold")
     head.append(f" is valid, with {figures.count(len(agent.tools), 'tool')}", "green")
     rows = [
-        (tool.name, _calls(tool), _arguments(tool), f"{_cost(tool):,}" if tool.enabled else "disabled")
+        (
+            tool.name,
+            _calls(tool),
+            ", ".join(tool.waits),
+            _arguments(tool),
+            f"{_cost(tool):,}" if tool.enabled else "disabled",
+        )
         for tool in agent.tools
     ]
     told: list[RenderableType] = [head]
@@ -195,6 +205,8 @@ def _tool(tool: Tool) -> Text:
     shown = Text("\n").append(one_line(tool.name), "bold magenta")
     shown.append(f"  {one_line(tool.action_group)}{'' if tool.enabled else ', disabled'}", "dim")
     shown.append(f"  {one_line(_calls(tool))}  {_cost(tool):,} tokens", "dim")
+    if tool.waits:
+        shown.append(f"  waits for {', '.join(tool.waits)}", "yellow")
     if tool.description:
         shown.append(f"\n  {one_line(tool.description)}")
     required = set(tool.input_schema.get("required", ()))

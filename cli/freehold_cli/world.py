@@ -52,6 +52,7 @@ class Stack(Protocol):
         port: int | None = None,
         detached: bool = False,
         bedrock_region: str | None = None,
+        tools_on_loopback: bool = False,
     ) -> StackInfo: ...
     def stop(self) -> bool: ...
     def deploy(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .agents import Agent, AgentSummary, Alias, Route, Tool, Version
+from .approvals import Approval
 from .client import Freehold
 from .erasures import Erased, Erasure
 from .errors import (
@@ -31,25 +32,31 @@ from .items import (
     Principal,
     Usage,
     UserItem,
-    in_order,
 )
 from .keys import Key
 from .memories import Memory, RememberedSession
-from .runs import Run, RunError, Started
-from .sessions import Session
+from .ordering import in_order
+from .runs import ParentCall, Run, RunError, Started
+from .sessions import Escalation, Session
+from .waits import Awaited, Decision, DecisionItem, MessageItem, RefusalItem
 
 __all__ = [
     "Agent",
     "AgentSummary",
     "Alias",
+    "Approval",
     "AskedCall",
+    "Awaited",
     "Begins",
     "CallItem",
     "CompactionItem",
     "Conflict",
+    "Decision",
+    "DecisionItem",
     "DiscardedItem",
     "Erased",
     "Erasure",
+    "Escalation",
     "Fallback",
     "Freehold",
     "FreeholdApiError",
@@ -60,10 +67,13 @@ __all__ = [
     "LapItem",
     "LateItem",
     "Memory",
+    "MessageItem",
     "NotFound",
     "OtherItem",
+    "ParentCall",
     "Principal",
     "Problem",
+    "RefusalItem",
     "RememberedSession",
     "Route",
     "Run",

@@ -14,11 +14,23 @@ from .reading import mapping, mappings, text, text_or_none, texts, whole
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """An operation of an action group, by the name that the model sees."""
+    """A tool by the name that the model sees. `waits_for`: who or what decides on a call of it, in that order."""
 
     name: str
     description: str
     action_group: str
+    executor: str = ""
+    waits_for: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, wire: Mapping[str, Any]) -> Tool:
+        return cls(
+            name=text(wire, "name"),
+            description=text(wire, "description"),
+            action_group=text(wire, "actionGroup"),
+            executor=text(wire, "executor"),
+            waits_for=texts(wire, "waitsFor"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +50,7 @@ class Agent:
         return cls(
             agent_name=text(wire, "agentName"),
             digest=text(wire, "digest"),
-            tools=tuple(
-                Tool(text(tool, "name"), text(tool, "description"), text(tool, "actionGroup"))
-                for tool in mappings(wire, "tools")
-            ),
+            tools=tuple(Tool.read(tool) for tool in mappings(wire, "tools")),
             warnings=texts(wire, "warnings"),
             configuration=dict(mapping(wire, "agent")),
             updated_at=text_or_none(wire, "updatedAt"),

@@ -10,6 +10,7 @@ from typing import Self
 import httpx
 
 from .agents import Agents
+from .approvals import Approvals
 from .connection import Connection
 from .erasures import Erasures
 from .keys import Keys
@@ -39,6 +40,7 @@ class Freehold:
         self._connection = Connection(url, key, transport, timeout, sleep)
         self.agents = Agents(self._connection)
         self.runs = Runs(self._connection, sleep)
+        self.approvals = Approvals(self._connection)
         self.sessions = Sessions(self._connection)
         self.memories = Memories(self._connection)
         self.erasures = Erasures(self._connection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -66,7 +66,7 @@ class Connection:
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         *,
         query: Mapping[str, str | int | None] | None = None,
         idempotency_key: str | None = None,
@@ -88,6 +88,14 @@ class Connection:
         if response.is_success and answer is not None:
             return response.status_code, answer
         raise _error(response, answer)
+
+    def put(self, url: str, content: bytes, headers: Mapping[str, str]) -> None:
+        """Put it elsewhere, with these headers and no others: the key is for the stack alone."""
+        timeout = {"timeout": httpx.Timeout(self.timeout).as_dict()}
+        request = httpx.Request("PUT", url, content=content, headers=headers, extensions=timeout)
+        response = self._send(request, repeatable=True)
+        if not response.is_success:
+            raise _error(response, None)
 
     def _send(self, request: httpx.Request, *, repeatable: bool) -> httpx.Response:
         for attempt in range(1, ATTEMPTS + 1):

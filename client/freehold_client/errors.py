@@ -88,6 +88,11 @@ class SessionBusy(Conflict):
         run_id = self.wire.get("runId")
         return run_id if isinstance(run_id, str) else None
 
+    @property
+    def awaiting(self) -> bool:
+        """That run waits for a decision."""
+        return self.wire.get("awaiting") is True
+
 
 class ServerError(FreeholdApiError):
     """The stack failed on its side. Quote `request_id` when asking why."""

@@ -14,10 +14,11 @@ from .items import (
     LateItem,
     OtherItem,
     UserItem,
-    in_order,
     read_item,
 )
+from .ordering import in_order
 from .reading import mappings, text
+from .waits import DecisionItem, MessageItem, RefusalItem
 
 Place = tuple[object, ...]
 
@@ -79,5 +80,11 @@ def _place(item: Item) -> Place:
             return ("late", item.turn, item.lap, item.call)
         case CompactionItem():
             return ("compaction", item.turn, item.lap)
+        case DecisionItem():
+            return ("decision", item.turn, item.lap, item.call, item.waited_for)
+        case RefusalItem():
+            return ("refusal", item.turn, item.at, item.by, item.call_id)
+        case MessageItem():
+            return ("message", item.turn, item.at, item.text)
         case OtherItem():
             return (item.kind, item.turn, item.at, str(item.wire.get("lap")), str(item.wire.get("call")))

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from .reading import mapping, mappings, number, text, text_or_none, texts, whole, whole_or_none
-
-Wire = dict[str, Any]
+from .waits import DecisionItem, MessageItem, RefusalItem, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,10 @@ class LapItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallItem:
-    """One tool call: `started` while it is being made, then what came of it."""
+    """One tool call: `started` while it is being made, then what came of it.
+
+    `decided_by` is whoever said so, where no tool did.
+    """
 
     run_id: str
     turn: int
@@ -114,6 +116,7 @@ class CallItem:
     result: str | None = None
     duration_ms: int | None = None
     attempt: int = 0
+    decided_by: str | None = None
     wire: Wire = field(default_factory=Wire, repr=False, compare=False)
 
 
@@ -184,7 +187,8 @@ class OtherItem:
     wire: Wire = field(default_factory=Wire, repr=False, compare=False)
 
 
-Item = UserItem | LapItem | CallItem | DiscardedItem | LateItem | CompactionItem | OtherItem
+Waited = DecisionItem | RefusalItem | MessageItem
+Item = UserItem | LapItem | CallItem | DiscardedItem | LateItem | CompactionItem | Waited | OtherItem
 
 
 def read_item(wire: Mapping[str, Any]) -> Item:
@@ -210,23 +214,14 @@ def read_item(wire: Mapping[str, Any]) -> Item:
             return LateItem(**kept, lap=lap, call=call, result=text(wire, "result"))
         case "compaction":
             return CompactionItem(**kept, **_compaction(wire), **_paid(wire))
+        case "decision":
+            return DecisionItem.read(wire, kept)
+        case "refusal":
+            return RefusalItem.read(wire, kept)
+        case "message":
+            return MessageItem.read(wire, kept)
         case kind:
             return OtherItem(**kept, kind=kind)
-
-
-def in_order(items: Iterable[Item]) -> list[Item]:
-    """As things happened: the API tells of compactions after all else."""
-    return sorted(items, key=lambda item: (item.turn, _lap(item)))
-
-
-def _lap(item: Item) -> int:
-    match item:
-        case UserItem():
-            return 0
-        case OtherItem():
-            return whole(item.wire, "lap")
-        case _:
-            return item.lap
 
 
 def _reply(wire: Mapping[str, Any]) -> dict[str, Any]:
@@ -261,6 +256,7 @@ def _call(wire: Mapping[str, Any]) -> dict[str, Any]:
         "result": text_or_none(wire, "result"),
         "duration_ms": whole_or_none(wire, "durationMs"),
         "attempt": whole(wire, "attempt"),
+        "decided_by": text_or_none(wire, "decidedBy"),
     }
 
 

@@ -12,7 +12,8 @@ from uuid import uuid4
 from .connection import Connection, pages, segment
 from .follow import Follower
 from .items import Item, Principal, Usage, Wire
-from .reading import mapping, number, text, text_or_none, texts, whole
+from .reading import mapping, mappings, number, text, text_or_none, texts, whole
+from .waits import Awaited, Decision
 
 FIRST_PAUSE_SECONDS = 0.15
 LONGEST_PAUSE_SECONDS = 1.0
@@ -25,11 +26,20 @@ class RunError:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class ParentCall:
+    """The call of another agent's run that a run answers."""
+
+    run_id: str
+    call_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One turn of a session. Times are ISO 8601 in UTC; `cost_usd` is None where a price is unknown.
 
-    `replays` is the run that this one went through again, if it did.
+    `replays` is the run that this one went through again, if it did. `awaiting` are the calls that it waits for, until
+    `waits_until` at most; `children` are the runs of other agents that it has asked.
     """
 
     run_id: str
@@ -54,17 +64,21 @@ class Run:
     calls: int = 0
     principal: Principal | None = None
     trigger: str = ""
+    awaiting: tuple[Awaited, ...] = ()
+    waits_until: str | None = None
+    children: tuple[str, ...] = ()
+    parent: ParentCall | None = None
     warnings: tuple[str, ...] = ()
     wire: Wire = field(default_factory=Wire, repr=False, compare=False)
 
     @property
     def ended(self) -> bool:
-        """Nothing more happens by itself."""
-        return self.status not in ("QUEUED", "RUNNING")
+        """Nothing more happens."""
+        return self.status not in ("QUEUED", "RUNNING", "AWAITING")
 
     @classmethod
     def read(cls, wire: Mapping[str, Any]) -> Run:
-        error = mapping(wire, "error")
+        error, parent = mapping(wire, "error"), mapping(wire, "parent")
         return cls(
             run_id=text(wire, "runId"),
             session_id=text(wire, "sessionId"),
@@ -88,6 +102,10 @@ class Run:
             calls=whole(wire, "calls"),
             principal=Principal.read(mapping(wire, "principal")),
             trigger=text(wire, "trigger"),
+            awaiting=tuple(Awaited.read(each) for each in mappings(wire, "awaiting")),
+            waits_until=text_or_none(wire, "waitsUntil"),
+            children=texts(wire, "children"),
+            parent=ParentCall(text(parent, "runId"), text(parent, "callId")) if parent else None,
             warnings=texts(wire, "warnings"),
             wire=dict(wire),
         )
@@ -105,7 +123,7 @@ class Started:
 
 
 class Runs:
-    """Starts runs, reads them and watches them."""
+    """Starts runs, reads them, watches them and decides about what they wait for."""
 
     def __init__(self, connection: Connection, sleep: Callable[[float], None] = time.sleep) -> None:
         self._connection = connection
@@ -177,28 +195,57 @@ class Runs:
         return (Run.read(wire) for wire in pages(self._connection, "/runs", "runs", query))
 
     def cancel(self, run_id: str) -> Run:
-        """Ask the run to end; it does so before its next model or tool call."""
+        """Ask the run to end; it does so before its next model or tool call, and at once where it waits."""
         _, wire = self._connection.request("POST", f"/runs/{segment(run_id)}/cancel", repeatable=True)
         return Run.read(wire)
 
+    def decide(self, run_id: str, decisions: Sequence[Decision]) -> Run:
+        """Take all of the decisions, or none; the run as it is then. The same ones again change nothing.
+
+            run = stack.runs.wait(run_id)
+            stack.runs.decide(run_id, [each.approve() for each in run.awaiting])
+
+        Raises `Unauthorized` where somebody else has to decide, and `Conflict` where somebody has.
+        """
+        body = [each.wire for each in decisions]
+        path = f"/runs/{segment(run_id)}/decisions"
+        _, wire = self._connection.request("POST", path, body, repeatable=True)
+        return Run.read(wire)
+
+    def upload(self, run_id: str, content: bytes) -> str:
+        """The id of a result that was uploaded for a call of this run: text as UTF-8, up to 20,000,000 bytes."""
+        path, size = f"/runs/{segment(run_id)}/uploads", {"bytes": len(content)}
+        _, wire = self._connection.request("POST", path, size, repeatable=True)
+        headers = {name: str(value) for name, value in mapping(wire, "headers").items()}
+        self._connection.put(text(wire, "url"), content, headers)
+        return text(wire, "uploadId")
+
+    def awaited(self, run: Run) -> list[tuple[Run, Awaited]]:
+        """What somebody has to decide before the run goes on: calls of its own, and of agents that it waits for."""
+        own = [(run, each) for each in run.awaiting if each.kind != "agent"]
+        asked = len(run.awaiting) - len(own)
+        children = (self.get(child) for child in run.children[-asked:]) if asked else ()
+        return own + [found for child in children for found in self.awaited(child)]
+
     def wait(self, run_id: str) -> Run:
-        """The run once nothing more happens to it by itself."""
+        """The run once nothing more happens to it by itself: it has ended, or somebody has to decide."""
         for pause in _pauses():
             run = self.get(run_id)
-            if run.ended:
+            if run.ended or self.awaited(run):
                 return run
             self._sleep(pause)
         raise AssertionError("unreachable: pauses never end")
 
     def follow(self, run: Run | Started) -> Iterator[Item | Run]:
-        """Each item as it is written, a started call again with its result, at last the ended run."""
+        """Each item as it is written, a started call again with its result, at last the run as `wait` gives it."""
         follower = Follower(self._connection, run.session_id, run.run_id)
         pauses = _pauses()
         while True:
             now = self.get(run.run_id)  # before the items: what an ended run wrote is then all there to read
-            news = follower.news(everything=now.ended)
+            over = now.ended or bool(self.awaited(now))
+            news = follower.news(everything=over)
             yield from news
-            if now.ended:
+            if over:
                 yield now
                 return
             pauses = _pauses() if news else pauses

@@ -12,6 +12,20 @@ from .items import Item, Wire, read_item
 from .reading import mapping, text, text_or_none, whole
 
 
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """A person has the session in hand, since the run `run_id` asked for one."""
+
+    reason: str
+    summary: str
+    since: str
+    run_id: str
+
+    @classmethod
+    def read(cls, wire: Mapping[str, Any]) -> Escalation | None:
+        return cls(*(text(wire, name) for name in ("reason", "summary", "since", "runId"))) if wire else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """A conversation that goes on with its next message, unless it was closed at `ended_at`.
@@ -31,6 +45,7 @@ class Session:
     replay: bool = False
     turns: int = 0
     active_run_id: str | None = None
+    escalation: Escalation | None = None
     session_attributes: dict[str, str] = field(default_factory=dict[str, str])
     summary_pending: bool = False
     wire: Wire = field(default_factory=Wire, repr=False, compare=False)
@@ -50,6 +65,7 @@ class Session:
             replay=wire.get("replay") is True,
             turns=whole(wire, "turns"),
             active_run_id=text_or_none(wire, "activeRunId"),
+            escalation=Escalation.read(mapping(wire, "escalation")),
             session_attributes={name: text(attributes, name) for name in attributes},
             summary_pending=wire.get("summaryPending") is True,
             wire=dict(wire),
@@ -57,7 +73,7 @@ class Session:
 
 
 class Sessions:
-    """Reads sessions, closes and erases them."""
+    """Reads sessions, hands them back, closes and erases them."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -75,6 +91,11 @@ class Sessions:
         """Everything in the session, or in one run of it, in order; pages are read as they are needed."""
         path = f"{_path(session_id)}/items"
         return (read_item(wire) for wire in pages(self._connection, path, "items", {"runId": run_id}))
+
+    def hand_back(self, session_id: str, note: str) -> Session:
+        """Give it back to its agent, which reads the note. Raises `Conflict` where no person has it."""
+        _, wire = self._connection.request("POST", f"{_path(session_id)}/hand-back", {"note": note})
+        return Session.read(wire)
 
     def end(self, session_id: str) -> Session:
         """Close it: its id begins anew. What was said stays readable until the session would have expired."""

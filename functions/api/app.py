@@ -15,7 +15,19 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from freehold import wiring
 from freehold.errors import NotFound
-from freehold.http import agents, erasures, keys, memories, replays, requests, runs, sessions
+from freehold.http import (
+    agents,
+    approvals,
+    decisions,
+    erasures,
+    keys,
+    memories,
+    replays,
+    requests,
+    runs,
+    sessions,
+    uploads,
+)
 from freehold.http.caller import Caller
 from freehold.http.problems import PROBLEM_JSON, problem
 from freehold.http.shapes import Json
@@ -42,6 +54,11 @@ def on_error(error: Exception) -> Response[str]:
     status, document = problem(error, path=app.current_event.path)
     if status >= 500:
         logger.exception("request failed")
+    elif status in (403, 404):
+        # Also of what is another tenant's, which is written down nowhere else.
+        who = caller()
+        told = {"tenant": who.tenant, "principal": who.principal.name, "reason": document["type"]}
+        logger.info("request refused", extra=told)
     headers = {"Retry-After": "1"} if status == 503 else {}
     return Response(status, PROBLEM_JSON, json.dumps(document), headers=headers)
 
@@ -105,7 +122,8 @@ def get_alias(name: str, alias: str) -> Json:
 @app.post("/agents/<name>/runs")
 def start_run(name: str) -> tuple[Json, int]:
     key = app.current_event.headers.get("Idempotency-Key")
-    return runs.start(caller(), name, app.current_event.body, key)
+    receiving = wiring.receiving(observed(wiring.endings()))
+    return runs.start(caller(), name, app.current_event.body, key, receiving)
 
 
 @app.get("/runs")
@@ -128,6 +146,22 @@ def replay_run(run_id: str) -> tuple[Json, int]:
     return replays.start(caller(), run_id, app.current_event.body)
 
 
+@app.post("/runs/<run_id>/decisions")
+def decide(run_id: str) -> Json:
+    parking = wiring.parking(observed(wiring.endings()))
+    return decisions.take(caller(), run_id, app.current_event.body, parking)
+
+
+@app.post("/runs/<run_id>/uploads")
+def begin_upload(run_id: str) -> tuple[Json, int]:
+    return uploads.create(caller(), run_id, app.current_event.body), 201
+
+
+@app.get("/approvals")
+def list_approvals() -> Json:
+    return approvals.listed(caller(), app.current_event.query_string_parameters)
+
+
 @app.get("/sessions")
 def list_sessions() -> Json:
     return sessions.listed(caller(), app.current_event.query_string_parameters)
@@ -143,6 +177,12 @@ def list_items(session_id: str) -> Json:
     return sessions.items(caller(), session_id, app.current_event.query_string_parameters)
 
 
+@app.post("/sessions/<session_id>/hand-back")
+def hand_back(session_id: str) -> Json:
+    parking = wiring.parking(observed(wiring.endings()))
+    return sessions.hand_back(caller(), session_id, app.current_event.body, parking)
+
+
 @app.post("/sessions/<session_id>/end")
 def end_session(session_id: str) -> Json:
     return sessions.end(caller(), session_id, observed(wiring.endings()))
@@ -150,7 +190,7 @@ def end_session(session_id: str) -> Json:
 
 @app.delete("/sessions/<session_id>")
 def delete_session(session_id: str) -> Json:
-    return sessions.delete(caller(), session_id)
+    return sessions.delete(caller(), session_id, wiring.erasing(observed(wiring.endings())))
 
 
 @app.get("/agents/<name>/memories")
@@ -170,7 +210,8 @@ def delete_memory(name: str, memory_id: str) -> Json:
 
 @app.post("/erasures")
 def erase() -> Json:
-    return erasures.create(caller(), app.current_event.body)
+    erasing = wiring.erasing(observed(wiring.endings()))
+    return erasures.create(caller(), app.current_event.body, erasing)
 
 
 @app.post("/keys")

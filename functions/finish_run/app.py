@@ -1,4 +1,4 @@
-"""States FinishRun, RunFailed and ContinueRun."""
+"""States FinishRun, RunFailed, ContinueRun and ParkRun."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ from freehold.state import run_of
 
 @handler
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """End the run (`outcome` or `error`), or hand it to its next execution (`step: continue`)."""
+    """End the run (`outcome` or `error`), hand it on (`step: continue`) or park it (`step: park`)."""
     key, execution = run_of(event)
     if event.get("step") == "continue":
         continue_run(key, execution, wiring.sessions(), wiring.executions(), now=wiring.now())
+    elif event.get("step") == "park":
+        # Few runs wait, so the others need not load it.
+        from freehold.parking import park_run
+
+        return {"step": park_run(key, execution, wiring.parking(observed(wiring.endings())))}
     else:
         finish_run(key, execution, Ending.of(event), observed(wiring.endings()))
     return {}

@@ -252,16 +252,20 @@ def substitutions(definition: dict[str, Any], around: Surroundings) -> Iterator[
 
 
 def timeouts(definition: dict[str, Any], around: Surroundings) -> Iterator[str]:
-    """A state waits longer than its function may run, so that it is the function that gives up first."""
+    """A state waits longer than each of its functions may run, so that it is the function that gives up first."""
     for name, state in tasks(definition).items():
-        function = SUBSTITUTION.findall(state["Arguments"]["FunctionName"])
+        called = SUBSTITUTION.findall(state["Arguments"]["FunctionName"])
         allowed = seconds(state.get("TimeoutSeconds"), around)
-        if len(function) != 1 or function[0] not in around.function_seconds:
+        if not called or set(called) - set(around.function_seconds):
             yield f"{name} calls no function of the template"
         elif allowed is None:
             yield f"{name} has a TimeoutSeconds that is no number: {state.get('TimeoutSeconds')}"
-        elif allowed <= around.function_seconds[function[0]]:
-            yield f"{name} gives up after {allowed} s, before {function[0]} does"
+        else:
+            yield from (
+                f"{name} gives up after {allowed} s, before {function} does"
+                for function in called
+                if allowed <= around.function_seconds[function]
+            )
 
 
 def seconds(value: Any, around: Surroundings) -> int | None:

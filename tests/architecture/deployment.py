@@ -40,13 +40,14 @@ def functions() -> dict[str, dict[str, Any]]:
 
 
 def merged(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """As SAM merges `Globals`: maps are joined, other values replaced."""
-    return shared | {
-        key: merged(shared[key], value)
-        if isinstance(value, dict) and isinstance(shared.get(key), dict)
-        else value
-        for key, value in own.items()
-    }
+    """As SAM merges `Globals`: maps and lists are joined, other values replaced."""
+    return shared | {key: _joined(shared.get(key), value) for key, value in own.items()}
+
+
+def _joined(shared: Any, own: Any) -> Any:
+    if isinstance(own, dict) and isinstance(shared, dict):
+        return merged(shared, own)
+    return shared + own if isinstance(own, list) and isinstance(shared, list) else own
 
 
 def folder(function: dict[str, Any]) -> str:

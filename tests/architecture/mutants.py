@@ -99,6 +99,10 @@ MUTANTS: dict[str, tuple[Mutate, str]] = {
         ),
         "RunToolRole.TaggedTools calls functions that carry no tag",
     ),
+    "an API that calls any function": (
+        statement("ApiRole", "ListsOfMcpServers", Resource=f"{ARN}:lambda:{HERE}:function:*"),
+        "ApiRole.ListsOfMcpServers calls functions that carry no tag",
+    ),
     "tools that may be ourselves": (without("OwnFunctionsAreNoTools"), "FinishRunFunction could be a tool"),
     "one of us that may be a tool": (forget_an_own_function, "SweepFunction could be a tool"),
     "an erasure of agents": (

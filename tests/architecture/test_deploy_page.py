@@ -121,12 +121,13 @@ def test_what_is_kept_after_the_stack_is_named_with_its_removal():
         and resource["Type"] != "AWS::Lambda::Version"
     }
 
-    assert kept == {"AgentsTable", "ContentBucket", "CoreLayer", "DependencyLayer", "Key", "SessionsTable"}
+    layers = {"CoreLayer", "DependencyLayer", "McpLayer"}
+    assert kept == {"AgentsTable", "ContentBucket", "Key", "SessionsTable", *layers}
     section = TEXT[TEXT.index("## Uninstall") : TEXT.index("## When something goes wrong")]
     outputs = {"AgentsTable", "ContentBucket", "KeyArn", "SessionsTable"}
-    assert outputs | {"CoreLayer", "DependencyLayer"} <= set(re.findall(r"`(\w+)`", section))
+    assert outputs | layers <= set(re.findall(r"`(\w+)`", section))
     assert outputs <= set(template()["Outputs"])
-    assert "for layer in CoreLayer DependencyLayer; do" in section
+    assert "for layer in CoreLayer DependencyLayer McpLayer; do" in section
 
 
 def test_a_failed_first_deployment_leaves_what_the_page_says():

@@ -49,9 +49,15 @@ FOR_THE_API = (
 # Each step's module is loaded by its own function. A sweep may end a run, and ending knows what a call is told.
 STEPS = {
     "freehold.turn": {"invoke_model"},
-    "freehold.tool_call": {"run_tool", "finish_run", "sweep", "api"},
+    "freehold.tool_call": {"run_tool", "run_mcp_tool", "finish_run", "sweep", "api"},
+    "freehold.mcp_listing": {"run_mcp_tool"},
     "freehold.ending": {"finish_run", "sweep", "api"},
     "freehold.sweeping": {"sweep"},
+    # FinishRun loads them once a run waits, or has an answer for one that does.
+    "freehold.deciding": {"sweep", "api"},
+    "freehold.collaborating": {"sweep", "api"},
+    "freehold.parking": {"sweep", "api"},
+    "freehold.receiving": {"api"},
     "freehold.summarizing": {"summarize_memory"},
     "freehold.erasing": {"sweep", "api"},
     "freehold.adapters.api_keys": {"authorizer", "api"},
@@ -62,14 +68,29 @@ SWITCHED_OFF = TRACED | {"POWERTOOLS_TRACE_DISABLED": "true"}
 LATER = (
     "freehold.adapters.argument_check",
     "freehold.adapters.catalog",
+    "freehold.adapters.egress",
     "freehold.adapters.event_bus",
     "freehold.adapters.executions",
+    "freehold.adapters.http_exchange",
+    "freehold.adapters.http_tools",
     "freehold.adapters.lambda_tools",
+    "freehold.adapters.mcp_tools",
+    "freehold.adapters.mcp_wire",
     "freehold.adapters.models",
+    "freehold.adapters.notices",
+    "freehold.adapters.oauth_tokens",
     "freehold.adapters.openai_compatible",
     "freehold.adapters.rehearsal",
     "freehold.adapters.schema_buckets",
     "freehold.adapters.scripted",
+    "freehold.adapters.tool_auth",
+    "freehold.adapters.tool_secrets",
+    "freehold.adapters.waits",
+    "freehold.http_request",
+    "freehold.web_address",
+    # In a layer that one function has.
+    "httpx2",
+    "mcp",
 )
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from .source import ROOT, Source, read, sources
+from .source import ROOT, Source, sources
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -21,7 +21,7 @@ DOMAIN = [
     and source.path.stem not in ("admission", "observability", "wiring")
 ]
 # One route, one function.
-LONGEST = {"api": 220}
+LONGEST = {"api": 250}
 
 
 def name(source: Source) -> str:
@@ -163,8 +163,8 @@ def test_the_resource_interface_of_boto3_is_not_used():
 def test_every_port_has_an_adapter_that_the_composition_root_reaches():
     """Reaches: imports it, or imports what chooses it. That an adapter fits its port in types is basedpyright's."""
     adapters = {each.path.stem: each for each in sources("layers/core/freehold/adapters")}
-    wiring = read("layers/core/freehold/wiring.py")
-    reached = wiring.imports() | adapters["models"].imports()
+    wiring = sources("layers/core/freehold/wiring")
+    reached = adapters["models"].imports().union(*(each.imports() for each in wiring))
     classes = [
         each
         for source in adapters.values()
@@ -179,7 +179,8 @@ def test_every_port_has_an_adapter_that_the_composition_root_reaches():
         bases = [by_name[name] for base in each.bases if (name := ast.unparse(base)) in by_name]
         return methods(each).union(*map(inherited, bases))
 
-    ports = [port for port in classes_of(read("layers/core/freehold/ports.py")) if is_protocol(port)]
+    modules = sources("layers/core/freehold/ports")
+    ports = [port for module in modules for port in classes_of(module) if is_protocol(port)]
     missing = [port.name for port in ports if not any(methods(port) <= inherited(each) for each in classes)]
 
     assert ports

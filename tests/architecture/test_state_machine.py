@@ -191,6 +191,11 @@ def choose_wrongly(loop: Definition) -> None:
     states(loop)["WhatNext"]["Choices"][0]["Next"] = "RunTool"
 
 
+def wait_and_go_on(loop: Definition) -> None:
+    for choice in states(loop)["WhatNext"]["Choices"]:
+        choice["Next"] = "InvokeModel" if choice["Next"] == "ParkRun" else choice["Next"]
+
+
 def substitute_a_key(loop: Definition) -> None:
     states(loop)["FinishRun"]["Arguments"]["Payload"]["${Partition}"] = 1
 
@@ -226,6 +231,13 @@ MUTANTS: dict[str, tuple[Callable[[Definition], None], str]] = {
         catch("SummarizeMemory", "Next", "RunFailed"),
         "leads its errors to RunFailed",
     ),
+    "a park that is not retried": (
+        unretry("ParkRun", "StoreUnavailable"),
+        "ParkRun does not retry StoreUnavailable",
+    ),
+    "a park that gives up first": (put("ParkRun", "TimeoutSeconds", 20), "before FinishRunFunction does"),
+    "a park whose run is lost": (catch("ParkRun", "Output", {"error": "x"}), "loses its run"),
+    "a run that waits and goes on": (wait_and_go_on, "ParkRun is never reached"),
     "a summary that gives up first": (
         put("SummarizeMemory", "TimeoutSeconds", 120),
         "before SummarizeMemoryFunction does",
@@ -256,6 +268,14 @@ MUTANTS: dict[str, tuple[Callable[[Definition], None], str]] = {
         "before InvokeModelFunction does",
     ),
     "a deadline that stays text": (put("RunTool", "TimeoutSeconds", "${RunToolTimeout}"), "no number"),
+    "a state that gives up before one of its functions": (
+        put("RunTool", "TimeoutSeconds", "{% 330 %}"),
+        "before RunMcpToolFunction does",
+    ),
+    "a function that is not ours": (
+        put("RunTool", "Arguments", {"FunctionName": "{% $states.input.mcp %}", "Payload": {}}),
+        "RunTool calls no function of the template",
+    ),
     "a substitution that is not given": (payload("FinishRun", "run", "${Run}"), "does not give ${Run}"),
     "a substitution in a key": (substitute_a_key, "no place for a substitution"),
     "a name in another style": (add_badly_named, "no PascalCase"),

@@ -17,8 +17,10 @@ ENVIRONMENTS = {"default": RULES, "dev": RULES, "prod": RULES + PROD_RULES}
 # What no environment sets and makes resources or statements of its own.
 CHOICES = {
     "AlarmEmail": "operations@example.com",
+    "EscalationTargets": f"{ARN}:sqs:{HERE}:people.fifo,{ARN}:sns:{HERE}:people",
     "ModelRegion": "us-east-1",
     "SchemaBuckets": "schemas,more-schemas",
+    "SignedApis": f"{ARN}:execute-api:{HERE}:abc123/prod/*,{ARN}:execute-api:{HERE}:abc123/test/GET/orders",
     "ToolFunctions": f"{ARN}:lambda:{HERE}:function:desk,{ARN}:lambda:{HERE}:function:shop:live",
 }
 

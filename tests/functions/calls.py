@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from .caller import Answer, Caller
-from .deployed import Deployed, agent, remembering
+from .deployed import Deployed, agent, remembering, waiting
 from .lambdas import function
 
 READERS = ("read", "admin")
 RUNNERS = ("run", "admin")
+DECIDERS = ("run", "approve", "admin")
 FOLLOWERS = ("read", "run", "admin")
 ADMINS = ("admin",)
 
 
 @dataclass(frozen=True)
 class Call:
-    """`{…}` in the path stands for an id of `Ids`; `scopes` are those of which one suffices."""
+    """`{…}` stands for an id of `make_one_of_each`, in the path and in the body's texts; one of `scopes` suffices."""
 
     method: str
     path: str
@@ -30,8 +31,27 @@ class Call:
         return f"{self.method} {self.path}"
 
     def by(self, caller: Caller, ids: dict[str, str]) -> Answer:
-        return caller.call(self.method, self.path.format(**ids), self.body)
+        return caller.call(self.method, self.path.format(**ids), _filled(self.body, ids))
 
+
+def _filled(body: Any, ids: dict[str, str]) -> Any:
+    match body:
+        case dict():
+            return {name: _filled(value, ids) for name, value in body.items()}
+        case list():
+            return [_filled(each, ids) for each in body]
+        case str():
+            return body.format(**ids)
+        case _:
+            return body
+
+
+DECISION = {
+    "callId": "t1-l1-c0",
+    "decision": "result",
+    "argumentsDigest": "{digest}",
+    "result": {"body": "done"},
+}
 
 CALLS = (
     Call("PUT", "/agents/{agent}", ADMINS, agent()),
@@ -45,12 +65,16 @@ CALLS = (
     Call("GET", "/agents/{agent}/aliases/{alias}", READERS),
     Call("POST", "/agents/{agent}/runs", RUNNERS, {"input": "hi"}, status=202),
     Call("GET", "/runs", READERS),
-    Call("GET", "/runs/{run}", FOLLOWERS),
+    Call("GET", "/runs/{run}", ("read", "run", "approve", "admin")),
     Call("POST", "/runs/{run}/cancel", RUNNERS, status=202),
     Call("POST", "/runs/{run}/replays", RUNNERS, {"model": "rehearsal"}, status=202),
+    Call("POST", "/runs/{parked}/uploads", DECIDERS, {"bytes": 7}, status=201),
+    Call("POST", "/runs/{parked}/decisions", DECIDERS, [DECISION]),
+    Call("GET", "/approvals", ("approve", "read", "admin")),
     Call("GET", "/sessions", READERS),
     Call("GET", "/sessions/{session}", FOLLOWERS),
     Call("GET", "/sessions/{session}/items", FOLLOWERS),
+    Call("POST", "/sessions/{escalated}/hand-back", DECIDERS, {"note": "Refunded."}),
     Call("POST", "/sessions/{session}/end", RUNNERS),
     Call("GET", "/agents/{agent}/memories", READERS),
     Call("GET", "/agents/{agent}/memories/{memory}", READERS),
@@ -81,8 +105,11 @@ def shape(name: str) -> str:
     return re.sub(r"<\w+>|\{\w+\}", "{}", name)
 
 
-def make_one_of_each(product: Deployed) -> dict[str, str]:
-    """Ids of one agent, version, alias, run, session, memory and key of the tenant; the run has ended."""
+def make_one_of_each(product: Deployed, call: Call | None = None) -> dict[str, str]:
+    """Ids of one agent, version, alias, run, session, memory and key of the tenant; the run has ended.
+
+    Another run is parked, with the digest of its call, and another session escalated, where the `call` is of one.
+    """
     admin = product.admin
     admin.call("PUT", "/agents/helper", remembering())
     version = admin.call("POST", "/agents/helper/versions").body["version"]
@@ -98,4 +125,20 @@ def make_one_of_each(product: Deployed) -> dict[str, str]:
         "session": "s1",
         "memory": "m1",
         "key": key,
+        **_waiting(product, call.path if call else "{parked} {escalated}"),
     }
+
+
+def _waiting(product: Deployed, wanted: str) -> dict[str, str]:
+    """Whoever may start runs or approve may decide there."""
+    ids: dict[str, str] = {}
+    if "{parked}" in wanted or "{escalated}" in wanted:
+        approvals = {"approvers": ["scope:run", "scope:approve"]}
+        product.admin.call("PUT", "/agents/waiting", waiting(agentName="waiting", approvals=approvals))
+    if "{parked}" in wanted:
+        run = product.park("return", agent="waiting")
+        ids |= {"parked": run["runId"], "digest": run["awaiting"][0]["argumentsDigest"]}
+    if "{escalated}" in wanted:
+        product.park("escalate_to_human", agent="waiting", sessionId="s2")
+        ids |= {"escalated": "s2"}
+    return ids

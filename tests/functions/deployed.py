@@ -14,7 +14,7 @@ from samtranslator.yaml_helper import yaml_parse
 from freehold import wiring
 from freehold.adapters.api_keys import SCOPES, ApiKeys
 from freehold.values.model import Usage
-from freehold.values.run import Lap, RunKey
+from freehold.values.run import Call, Lap, RunKey
 
 from .aws import aws, default_session
 from .caller import TENANT, Caller
@@ -61,6 +61,35 @@ def desk(**changes: Any) -> dict[str, Any]:
     return given
 
 
+ARGUMENTS = {
+    "ask_user": '{"question": "Which order?"}',
+    "escalate_to_human": '{"reason": "a dispute", "summary": "refund of 900"}',
+}
+WAITING = {
+    "actionGroupName": "waiting",
+    "actionGroupExecutor": {"lambda": "arn:aws:lambda:us-east-1:123456789012:function:desk"},
+    "functionSchema": {
+        "functions": [
+            {"name": "confirm", "description": "Do", "requireConfirmation": True},
+            {"name": "approve", "description": "Do", "requireApproval": True},
+            {"name": "both", "description": "Do", "requireConfirmation": True, "requireApproval": True},
+        ]
+    },
+}
+RETURNING = {
+    "actionGroupName": "returning",
+    "actionGroupExecutor": {"customControl": "RETURN_CONTROL"},
+    "functionSchema": {"functions": [{"name": "return", "description": "Do"}]},
+}
+ASKING = {"actionGroupName": "asking", "parentActionGroupSignature": "AMAZON.UserInput"}
+
+
+def waiting(**changes: Any) -> dict[str, Any]:
+    """An agent whose tools wait for somebody; each is named for what it does then, and takes anything."""
+    groups = [*agent()["actionGroups"], WAITING, RETURNING, ASKING]
+    return agent(actionGroups=groups, escalation={"enabled": True}) | changes
+
+
 @dataclass
 class Deployed:
     """One deployment. `admin` may do everything in the tenant."""
@@ -98,9 +127,24 @@ class Deployed:
         assert answer.status == 202, answer.text
         return answer.body
 
-    def finish(self, run_id: str, *, tenant: str = TENANT, text: str | None = None) -> None:
+    def park(self, *calls: str, text: str = "I have to.", **more: Any) -> dict[str, Any]:
+        """A run that waits for these tools of a `waiting` agent, as the API shows it."""
+        run_id = self.start(**more)["runId"]
+        self.park_begun(run_id, *calls, text=text)
+        return self.admin.call("GET", f"/runs/{run_id}").body
+
+    def park_begun(self, run_id: str, *calls: str, text: str = "") -> None:
+        """What the state machine does of a run whose first lap waits for somebody."""
+        made = tuple(Call(name, ARGUMENTS.get(name, "{}")) for name in calls)
+        self.add_lap(run_id, text, calls=made, stop="tools")
+        run = {"tenant": TENANT, "id": run_id, "execution": 1}
+        assert invoke("finish_run", {"run": run, "step": "park"}) == {"step": "parked"}
+
+    def finish(
+        self, run_id: str, *, tenant: str = TENANT, text: str | None = None, execution: int = 1
+    ) -> None:
         """What the state machine does at the end; with `text`, after one lap that says so."""
-        run = {"tenant": tenant, "id": run_id, "execution": 1}
+        run = {"tenant": tenant, "id": run_id, "execution": execution}
         if text is not None:
             self.add_lap(run_id, text, tenant=tenant)
         invoke("finish_run", {"run": run, "outcome": {"status": "COMPLETED", "reason": None}})

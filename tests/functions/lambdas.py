@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from freehold import wiring
+from freehold.wiring import model_hosts, tool_servers
 
 from .aws import REQUESTS
 
@@ -30,12 +31,14 @@ ENVIRONMENT = {
     "ACCOUNT_ID": "123456789012",
     "PARTITION": "aws",
     "SCHEMA_BUCKETS": "schemas",
+    "MCP_FUNCTION": "arn:aws:lambda:us-east-1:123456789012:function:freehold-RunMcpToolFunction:live",
     "MODEL_SOURCE": "rehearsal",
     "MODEL_URL": "",
     "MODEL_NAME": "",
     "MODEL_REGION": "us-east-1",
     "MODEL_KEY_SECRET": "freehold-model-key",
     "PATIENCE_SECONDS": "420",
+    "TOOL_SECRETS": "freehold/tools",
 }
 
 
@@ -90,6 +93,7 @@ def environment(**changes: str) -> Iterator[None]:
 
 def forget() -> None:
     """A new Lambda environment, as it were: nothing is built, nothing read before. Clients alone are kept."""
-    for name, made in vars(wiring).items():
-        if hasattr(made, "cache_clear") and name not in ("client", "tool_client"):
-            made.cache_clear()
+    for module in (wiring, model_hosts, tool_servers):
+        for name, made in vars(module).items():
+            if hasattr(made, "cache_clear") and name not in ("client", "tool_client"):
+                made.cache_clear()

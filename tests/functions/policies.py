@@ -14,6 +14,7 @@ from rendering import ACCOUNT, HERE, REGION, configuration, rendered, source, tr
 
 from .aws import Request
 from .lambdas import ENVIRONMENT
+from .people import QUEUE, TOPIC
 
 LISTED_TOOL = f"arn:aws:lambda:{HERE}:function:listed"
 # Of the functions that agents name as tools; others carry none.
@@ -27,9 +28,17 @@ NAMES = {
     "ModelKey": ENVIRONMENT["MODEL_KEY_SECRET"],
     "Key": "key",
 }
-PARAMETERS = {"SchemaBuckets": ENVIRONMENT["SCHEMA_BUCKETS"], "ToolFunctions": LISTED_TOOL}
+SIGNED_API = f"arn:aws:execute-api:{HERE}:abc123/prod/*"
+PARAMETERS = {
+    "EscalationTargets": f"{QUEUE},{TOPIC}",
+    "SchemaBuckets": ENVIRONMENT["SCHEMA_BUCKETS"],
+    "SignedApis": SIGNED_API,
+    "ToolFunctions": LISTED_TOOL,
+}
 # Not asked for by our code: Lambda writes logs and traces, and hands failed invocations over, with the function's role.
 BY_LAMBDA = {"Logs", "Traces", "DeadLetters", "KeyOfDeadLetters"}
+# One list has both, and an action of either means nothing to the other.
+OF_PEOPLE = {"sns", "sqs"}
 WRITES = {
     "Put": "PutItem",
     "Delete": "DeleteItem",
@@ -102,6 +111,7 @@ def permissions(function: str, effect: str = "Allow") -> tuple[Permission, ...]:
         and statement.given["Sid"] not in BY_LAMBDA
         for action in statement.actions
         for resource in statement.resources
+        if {action.split(":")[0], *resource.split(":")[2:3]} != OF_PEOPLE
     )
 
 
@@ -135,6 +145,13 @@ def needed(request: Request) -> list[Need]:
             return [Need(f"secretsmanager:{operation}", secret), _key("kms:Decrypt", "secretsmanager")]
         case "lambda":
             return [call_of(given["FunctionName"])]
+        case "sns":
+            return [Need(f"sns:{operation}", given["TopicArn"])]
+        case "sqs":
+            name = given.get("QueueName") or given["QueueUrl"].rpartition("/")[2]
+            return [Need(f"sqs:{operation}", f"arn:aws:sqs:{HERE}:{name}")]
+        case "execute-api":
+            return [Need("execute-api:Invoke", f"arn:aws:execute-api:{HERE}:{given['arn']}")]
         case "bedrock-runtime":
             return list(_model_needs(given["modelId"], operation))
         case "bedrock-mantle":

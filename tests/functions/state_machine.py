@@ -25,6 +25,17 @@ def payload(state: str, given: dict[str, Any], *, retries: int = 0) -> Any:
     return _evaluated(states()[state]["Arguments"]["Payload"], {"input": given}, retries)
 
 
+def called(state: str, given: dict[str, Any]) -> Any:
+    """Which function is called, by the name of its substitution."""
+    return _evaluated(states()[state]["Arguments"]["FunctionName"], {"input": given}, 0)
+
+
+def items(given: dict[str, Any]) -> list[Any]:
+    """The inputs that RunTools makes of its own, one for each call."""
+    selector = states()["RunTools"]["ItemSelector"]
+    return [_evaluated(selector, {"input": given}, 0, item=call) for call in given["calls"]]
+
+
 def output(state: str, given: dict[str, Any], result: Any) -> Any:
     """The state's output where its function answered `result`."""
     return _evaluated(states()[state]["Output"], {"input": given, "result": {"Payload": result}}, 0)
@@ -37,14 +48,15 @@ def caught(state: str, given: dict[str, Any], error: str, cause: str) -> Any:
     return catch["Next"], _evaluated(catch["Output"], told, 0)
 
 
-def _evaluated(template: Any, told: dict[str, Any], retries: int) -> Any:
+def _evaluated(template: Any, told: dict[str, Any], retries: int, *, item: Any = None) -> Any:
     if isinstance(template, dict):
-        return {name: _evaluated(value, told, retries) for name, value in template.items()}
+        return {name: _evaluated(value, told, retries, item=item) for name, value in template.items()}
     if isinstance(template, list):
-        return [_evaluated(value, told, retries) for value in template]
+        return [_evaluated(value, told, retries, item=item) for value in template]
     found = EXPRESSION.fullmatch(template) if isinstance(template, str) else None
     if found is None:
         return template
     expression = Jsonata(found[1])
-    expression.assign("states", told | {"context": {"State": {"RetryCount": retries}}})
+    context = {"State": {"RetryCount": retries}, "Map": {"Item": {"Value": item}}}
+    expression.assign("states", told | {"context": context})
     return expression.evaluate(None)

@@ -22,6 +22,7 @@ UNKNOWN = {
     "memory": "m9",
 }
 UNKNOWN["key"] = "ffffffffffff"
+UNKNOWN |= {"parked": "01M84CY6FV8TPZ8VTAMGGSRG65-1", "digest": 64 * "0", "escalated": "s8"}
 
 
 def test_this_list_of_calls_is_the_apis_own():
@@ -30,7 +31,7 @@ def test_this_list_of_calls_is_the_apis_own():
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
 def test_a_call_needs_one_of_its_scopes_and_changes_nothing_without(product: Deployed, call: Call):
-    ids = make_one_of_each(product)
+    ids = make_one_of_each(product, call)
     before = product.items("agents"), product.items("sessions")
     allowed: list[str] = []
     for scope in sorted(SCOPES, key=lambda scope: scope in call.scopes):
@@ -48,7 +49,7 @@ def test_a_call_needs_one_of_its_scopes_and_changes_nothing_without(product: Dep
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
 def test_a_call_succeeds_with_its_scope(product: Deployed, call: Call):
-    answer = call.by(product.scoped(call.scopes[0]), make_one_of_each(product))
+    answer = call.by(product.scoped(call.scopes[0]), make_one_of_each(product, call))
 
     assert answer.status == call.status, answer.text
 
@@ -58,7 +59,7 @@ NAMED = [call for call in CALLS if "{" in call.path and call.method != "PUT"]
 
 @pytest.mark.parametrize("call", NAMED, ids=lambda call: call.name)
 def test_another_tenant_cannot_tell_whether_a_thing_exists(product: Deployed, call: Call):
-    ids = make_one_of_each(product)
+    ids = make_one_of_each(product, call)
     before = product.items("agents"), product.items("sessions")
     stranger = product.other_tenant()
 

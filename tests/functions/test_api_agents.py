@@ -26,7 +26,13 @@ def test_an_agent_is_stored_and_read_back_as_it_was_sent(product: Deployed):
     assert read.body == stored.body
     assert read.body["agent"] == sent
     assert read.body["tools"] == [
-        {"name": "look_up", "description": "Look something up", "actionGroup": "desk"}
+        {
+            "name": "look_up",
+            "description": "Look something up",
+            "actionGroup": "desk",
+            "executor": "lambda",
+            "waitsFor": [],
+        }
     ]
     assert set(read.body) == {"agentName", "digest", "updatedAt", "tools", "warnings", "agent"}
 

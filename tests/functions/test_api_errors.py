@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ from .problems import is_problem
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
 def test_every_answer_bears_the_id_of_its_request(product: Deployed, call: Call):
-    ids = make_one_of_each(product)
+    ids = make_one_of_each(product, call)
     answers = [call.by(caller, ids) for caller in (product.scoped(), product.other_tenant(), product.admin)]
 
     seen = [answer.headers["x-request-id"] for answer in answers]
@@ -43,7 +44,7 @@ def failing(status: int, code: str) -> Callable[..., AWSResponse]:
 def test_a_store_that_does_not_answer_makes_a_503_that_may_be_sent_again(
     product: Deployed, call: Call, log: io.StringIO
 ):
-    ids = make_one_of_each(product)
+    ids = make_one_of_each(product, call)
     fail = failing(400, "AccessDeniedException")
     with meddling(wiring.client("dynamodb"), "before-send.dynamodb", fail):
         answer = call.by(product.admin, ids)
@@ -106,3 +107,15 @@ def test_requests_are_not_logged(product: Deployed, log: io.StringIO):
 
     assert "private" not in log.getvalue()
     assert "fh_secret" not in log.getvalue()
+
+
+def test_who_asks_for_what_is_another_tenants_stands_in_the_log(product: Deployed, log: io.StringIO):
+    ids = make_one_of_each(product, CALLS[0])
+    stranger = product.other_tenant()
+
+    answer = stranger.call("POST", f"/runs/{ids.get('run', '01ARZ3NDEKTSV4RRFFQ69G5FAV-1')}/cancel")
+
+    assert answer.status == 404
+    (line,) = [json.loads(each) for each in log.getvalue().splitlines() if "request refused" in each]
+    assert (line["tenant"], line["principal"]) == (stranger.tenant, f"key:{stranger.key_id}")
+    assert line["reason"] == "urn:freehold:NotFound"

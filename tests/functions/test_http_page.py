@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
+from freehold.approving import ALLOWED
+from freehold.http.decisions import DecisionBody, ResultBody
 from freehold.http.problems import STATUS
 from freehold.http.requests import RunBody
+from freehold.http.sessions import HandBackBody
+from freehold.http.uploads import UploadBody
+from freehold.values.agent import Wait
 
 from .calls import CALLS, routes, shape
 
@@ -42,9 +49,18 @@ def test_the_page_has_an_example_of_every_call():
         )
 
 
-@pytest.mark.parametrize("field", list(RunBody.model_fields))
-def test_every_field_of_a_new_run_is_on_the_page(field: str):
-    assert f"`{field}`" in PAGE
+@pytest.mark.parametrize("body", [RunBody, DecisionBody, ResultBody, UploadBody, HandBackBody])
+def test_every_field_of_a_body_is_on_the_page(body: type[BaseModel]):
+    assert [field for field in body.model_fields if f"`{field}`" not in PAGE] == []
+
+
+@pytest.mark.parametrize("kind", get_args(Wait))
+def test_the_page_says_who_decides_about_what_a_call_waits_for(kind: Wait):
+    table = PAGE.partition("| `kind` | decisions | by |")[2].partition("\n\n")[0]
+    (row,) = [line for line in table.splitlines() if line.startswith(f"| `{kind}` |")]
+
+    told = {verdict for verdict in ("approve", "deny", "result") if f"`{verdict}`" in row.split("|")[2]}
+    assert told == set(ALLOWED[kind])
 
 
 @pytest.mark.parametrize(("error", "status", "title"), STATUS)

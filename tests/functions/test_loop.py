@@ -54,7 +54,8 @@ def test_the_state_carries_ids_and_counters_and_no_content(loop: Loop):
     text = json.dumps(after)
     assert "private" not in text
     assert len(text) < 1000
-    assert set(after) == {"run", "step", "lap", "calls", "concurrency", "events", "compact", "outcome"}
+    carried = {"run", "step", "lap", "calls", "mcp", "concurrency", "events", "compact", "outcome"}
+    assert set(after) == carried
 
 
 def test_a_tool_gets_the_event_of_bedrock_agents(loop: Loop):
@@ -202,8 +203,11 @@ def test_the_end_is_told_to_the_bus_and_counted(loop: Loop, capsys: pytest.Captu
     assert '"RunsCompleted"' in capsys.readouterr().out
 
 
+STEPS = ["invoke_model", "run_tool", "run_mcp_tool", "finish_run", "summarize_memory"]
+
+
 @pytest.mark.parametrize("run", [{"tenant": TENANT, "id": "nonsense", "execution": 1}])
-@pytest.mark.parametrize("name", ["invoke_model", "run_tool", "finish_run", "summarize_memory"])
+@pytest.mark.parametrize("name", STEPS)
 def test_a_state_that_names_no_run_is_invalid(product: Deployed, name: str, run: dict[str, Any]):
     event = {"run": run, "failed": [], "attempt": 0, "events": 0, "lap": 1, "call": 0, "outcome": {}}
     event |= {"step": "memory"} if name == "summarize_memory" else {}
@@ -212,7 +216,7 @@ def test_a_state_that_names_no_run_is_invalid(product: Deployed, name: str, run:
         invoke(name, event)
 
 
-@pytest.mark.parametrize("name", ["invoke_model", "run_tool", "finish_run", "summarize_memory"])
+@pytest.mark.parametrize("name", STEPS)
 def test_a_run_that_is_gone_stops_quietly(product: Deployed, name: str):
     run = {"tenant": TENANT, "id": "01M84CY6FV8TPZ8VTAMGGSRG64-1", "execution": 1}
     outcome = {"status": "COMPLETED", "reason": None}

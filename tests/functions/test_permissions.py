@@ -6,6 +6,7 @@ function does all that it can, and each permission turns out to have been needed
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,25 +16,31 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.credentials import Credentials
+from starlette.responses import Response
 
 from bedrock_server import BedrockServer
 from freehold import wiring
 from freehold.adapters import keys
 from freehold.adapters.catalog import Catalog
-from freehold.errors import ToolThrottled
+from freehold.adapters.tool_auth import Asked
+from freehold.errors import ToolThrottled, ToolUnavailable
 from freehold.ports import SHARDS
+from freehold.values.agent import Auth, Server
 from freehold.values.content import Usage
 from freehold.values.conversation import Compaction, Place
 from freehold.values.run import Call, RunKey
+from https_server import HttpsServer
+from mcp_server import text
 from model_server import ModelServer, Reply, say
 from rendering import HERE
 
+from . import mcp, people
 from .aws import REQUESTS, Request, answered, aws
 from .caller import TENANT
 from .calls import CALLS, make_one_of_each
 from .deployed import Deployed, desk
 from .lambdas import environment, forget, invoke
-from .policies import LISTED_TOOL, allowed, call_of, functions, needed, permissions
+from .policies import LISTED_TOOL, Need, allowed, call_of, functions, needed, permissions
 from .test_sweep import SCHEDULE
 
 LARGE = "x" * 40_000
@@ -60,13 +67,16 @@ def use_api(product: Deployed) -> None:
     del schema["functionSchema"]
     product.admin.call("PUT", "/agents/other", desk() | {"agentName": "other", "actionGroups": [schema]})
     product.admin.call("PUT", "/agents/fast", desk() | {"agentName": "fast", "executionMode": "fast"})
-    product.start(LARGE, agent="fast", sessionId="s2")
-    queued = product.start("hi", agent="fast", sessionId="s2", whenBusy="enqueue")
+    product.start(LARGE, agent="fast", sessionId="fast")
+    queued = product.start("hi", agent="fast", sessionId="fast", whenBusy="enqueue")
     product.admin.call("POST", f"/runs/{queued['runId']}/cancel")
-    product.admin.call("GET", "/sessions/s2/items")
+    product.admin.call("GET", "/sessions/fast/items")
     for call in CALLS:
         call.by(product.admin, ids)
     erase(product)
+    leave_a_word(product)
+    with mcp.serving(product) as server:
+        assert product.admin.call("PUT", "/agents/reader", mcp.agent(server)).status == 200
 
 
 def erase(product: Deployed) -> None:
@@ -75,6 +85,15 @@ def erase(product: Deployed) -> None:
     product.finish(product.start(LARGE, sessionId="erased", memoryId="m")["runId"])
     assert product.admin.call("DELETE", "/agents/helper/memories/m").body["erased"]["summaries"] == 1
     assert product.admin.call("DELETE", "/sessions/erased").body["erased"]["objects"] == 1
+
+
+def leave_a_word(product: Deployed) -> None:
+    """In sessions that people have in hand."""
+    people.at_work(product)
+    people.escalate(product)
+    for name in people.TOLD:
+        product.start("Is anybody there?", agent=name, sessionId=name)
+    assert "Is anybody there?" in "".join(people.received())
 
 
 def use_authorizer(product: Deployed) -> None:
@@ -193,11 +212,80 @@ def use_run_tool(product: Deployed) -> None:
     product.add_lap(run_id, "", calls=calls, stop="tools")
     call(0, answered(200, body))
     # A replay has its answer from the run that it replays.
-    run_id = product.start(sessionId="replay")["runId"]
-    (item,) = [item for item in product.items("sessions") if run_id == run_of(item)]
-    product.client.put_item(TableName="sessions", Item=item | {"replays": {"S": replayed}})
+    run_id = replayed_by(product, replayed)
     product.add_lap(run_id, "", calls=calls, stop="tools")
     call(0, answered(200, body))
+    ask_over_http(product)
+
+
+def ask_over_http(product: Deployed) -> None:
+    """With a key from the tenant's secret, and with a signature."""
+    aws("secretsmanager").create_secret(Name=f"freehold/tools/{TENANT}/shop", SecretString="k-1")
+    with HttpsServer(tls=False) as server, environment(TOOLS_MAY_USE_LOOPBACK="true"):
+        product.admin.call("PUT", "/agents/web", over_http(f"http://127.0.0.1:{server.port}"))
+        run_id = product.start(agent="web", sessionId="web")["runId"]
+        product.add_lap(run_id, "", calls=(Call("getOrders", "{}"),), stop="tools")
+        run = {"tenant": TENANT, "id": run_id, "execution": 1}
+        invoke("run_tool", {"run": run, "lap": 1, "call": 0, "attempt": 0})
+        assert [came.headers["x-api-key"] for came in server.received] == ["k-1"]
+    asked = Asked("GET", "https://abc123.execute-api.us-east-1.amazonaws.com/prod/orders", {}, None)
+    auth = Auth("sigv4", service="execute-api", region="us-east-1")
+    signed = wiring.tool_auth().credentials(Server(asked.url, auth), TENANT, asked, deadline=0)
+    assert "execute-api/aws4_request" in dict(signed.headers)["authorization"]
+    REQUESTS.made.append(Request("run_tool", "execute-api", "Invoke", {"arn": "abc123/prod/GET/orders"}))
+
+
+def replayed_by(product: Deployed, replayed: str, **more: Any) -> str:
+    """The id of a new run that replays another one."""
+    run_id = product.start(sessionId="replay", **more)["runId"]
+    (item,) = [item for item in product.items("sessions") if run_id == run_of(item)]
+    product.client.put_item(TableName="sessions", Item=item | {"replays": {"S": replayed}})
+    return run_id
+
+
+def use_run_mcp_tool(product: Deployed) -> None:
+    with mcp.serving(product) as server:
+        server.answer = lambda *_: text(LARGE)
+        large = Call("echo", json.dumps({"text": LARGE}))
+        product.admin.call("PUT", "/agents/reader", mcp.agent(server))
+        run_id = product.start(agent="reader")["runId"]
+        product.add_lap(run_id, "", calls=(large, large, large), stop="tools")
+        forget()
+        mcp.call(run_id)
+        server.instead = lambda _: Response(status_code=503)
+        with pytest.raises(ToolUnavailable):
+            mcp.call(run_id, 1)
+
+        def take_the_mark(*_: object) -> dict[str, Any]:
+            """The call's mark is gone by the time the tool has answered."""
+            (item,) = [item for item in product.items("sessions") if item["kind"]["S"] == "marker"]
+            product.client.put_item(TableName="sessions", Item=item | {"marked_by": {"S": "somebody else"}})
+            return text(LARGE)
+
+        server.instead, server.answer = (lambda _: None), take_the_mark
+        mcp.call(run_id, 2)
+        replay = replayed_by(product, run_id, agent="reader")
+        product.add_lap(replay, "", calls=(large,), stop="tools")
+        mcp.call(replay)
+    REQUESTS.made.append(Request("run_mcp_tool", "execute-api", "Invoke", {"arn": "abc123/prod/POST/mcp"}))
+
+
+def over_http(url: str) -> dict[str, Any]:
+    """An agent with one operation of that server."""
+    auth = {"type": "apiKey", "secret": "shop", "name": "X-Api-Key"}
+    answers = {"200": {"description": "ok"}}
+    orders = {"get": {"operationId": "getOrders", "responses": answers}}
+    document = {
+        "openapi": "3.0.3",
+        "info": {"title": "Shop", "version": "1"},
+        "paths": {"/orders": orders},
+    }
+    group = {
+        "actionGroupName": "shop",
+        "apiSchema": {"payload": json.dumps(document)},
+        "actionGroupExecutor": {"http": {"baseUrl": url, "auth": auth}},
+    }
+    return desk() | {"agentName": "web", "actionGroups": [group]}
 
 
 def run_of(item: dict[str, Any]) -> str | None:
@@ -216,6 +304,11 @@ def use_finish_run(product: Deployed) -> None:
         invoke("finish_run", {"run": {"tenant": TENANT, "id": first, "execution": 1}, "step": "continue"})
         done = {"status": "STOPPED", "reason": "maxLaps"}
         invoke("finish_run", {"run": {"tenant": TENANT, "id": first, "execution": 2}, "outcome": done})
+    people.at_work(product)
+    people.escalate(product)
+    parent, child = people.delegate(product, "delegated")
+    product.finish(child)
+    assert product.admin.call("GET", f"/runs/{parent}").body["status"] == "RUNNING"
 
 
 def use_sweep(product: Deployed) -> None:
@@ -234,7 +327,31 @@ def use_sweep(product: Deployed) -> None:
     aws("stepfunctions").stop_execution(executionArn=execution)
     forget()
     assert invoke("sweep", SCHEDULE)["restarted"] == 2
+    tell_again(product)
     retire(product)
+
+
+def tell_again(product: Deployed) -> None:
+    """Runs that were parked and not announced; and one whose time is over, with another agent's that it waits for."""
+    people.at_work(product)
+    people.escalate(product)
+    people.delegate(product, "delegated")
+    for item in parked(product):
+        shard = {"open_shard": {"S": keys.open_shard(keys.run_of(item["pk"]["S"], item["sk"]["S"]))}}
+        untold = {"undelivered": {"BOOL": True}, "parked_at": {"N": "1"}, "children": {"L": []}}
+        product.client.put_item(TableName="sessions", Item=item | shard | untold)
+    assert invoke("sweep", SCHEDULE)["delivered"] == 3
+    for item in product.items("sessions"):
+        if item["kind"]["S"] == "parked":
+            due = {"due_at": {"N": "1"}, "listed_at": {"S": keys.listed_at(1, "x")}}
+            product.client.put_item(TableName="sessions", Item=item | due)
+    for item in parked(product):
+        product.client.put_item(TableName="sessions", Item=item | {"waits_until": {"N": "1"}})
+    assert invoke("sweep", SCHEDULE)["expired"] == 3
+
+
+def parked(product: Deployed) -> list[dict[str, Any]]:
+    return [item for item in product.items("sessions") if item.get("status") == {"S": "AWAITING"}]
 
 
 def retire(product: Deployed) -> None:
@@ -279,6 +396,7 @@ USES: dict[str, Callable[[Deployed], None]] = {
     "authorizer": use_authorizer,
     "invoke_model": use_invoke_model,
     "run_tool": use_run_tool,
+    "run_mcp_tool": use_run_mcp_tool,
     "finish_run": use_finish_run,
     "summarize_memory": use_summarize_memory,
     "sweep": use_sweep,
@@ -355,6 +473,20 @@ def test_the_stacks_own_functions_can_never_be_tools(ours: str, qualifier: str):
 
 def test_a_function_of_another_stack_whose_name_begins_like_ours_can():
     assert allowed("run_tool", call_of(arn("freehold-tools-SearchFunction-1x2"), TAGGED))
+
+
+# -- people
+
+
+@pytest.mark.parametrize("name", ["api", "finish_run", "sweep"])
+def test_people_are_told_by_the_queues_and_topics_that_the_stack_lists_alone(name: str):
+    sent, published = (
+        [Need("sqs:SendMessage", people.QUEUE), Need("sqs:SendMessage", f"{people.QUEUE}-2")],
+        [Need("sns:Publish", people.TOPIC), Need("sns:Publish", f"{people.TOPIC}-2")],
+    )
+
+    assert [allowed(name, need) for need in sent] == [True, False]
+    assert [allowed(name, need) for need in published] == [True, False]
 
 
 # -- models

@@ -17,7 +17,7 @@ from freehold.errors import FreeholdError
 from model_server import ModelServer, ask, fail, say
 
 from .aws import REQUESTS, answered, aws
-from .deployed import deployed, desk
+from .deployed import deployed, desk, waiting
 from .lambdas import environment, invoke
 from .loop import Loop
 from .state_machine import caught, payload
@@ -102,6 +102,16 @@ def warns() -> Any:
     return answered(200, {"response": TOLD_BY_TOOL})
 
 
+def waits_in_vain(loop: Loop) -> None:
+    """A decision by somebody who may not decide, with words of theirs."""
+    loop.product.admin.call("PUT", "/agents/helper", waiting(instruction=INSTRUCTION))
+    run = loop.product.park("approve", text=TOLD_BY_MODEL)
+    named = {name: run["awaiting"][0][name] for name in ("callId", "argumentsDigest")}
+    body = [{**named, "decision": "deny", "comment": INPUT}]
+    answer = loop.product.admin.call("POST", f"/runs/{run['runId']}/decisions", body)
+    assert answer.status == 403, answer.text
+
+
 def breaks_the_sweeper(loop: Loop) -> None:
     """A run whose item no longer reads as one; the error says what stands in it."""
     conversation = start(loop)["run"]["id"].rpartition("-")[0]
@@ -113,5 +123,5 @@ def breaks_the_sweeper(loop: Loop) -> None:
 
 if __name__ == "__main__":
     with deployed_loop() as made:
-        for part in (goes_well, model_refuses, tool_fails, breaks_the_sweeper):
+        for part in (goes_well, model_refuses, tool_fails, waits_in_vain, breaks_the_sweeper):
             part(made)

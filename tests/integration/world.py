@@ -23,16 +23,22 @@ from freehold.adapters.records import Records
 from freehold.adapters.scripted import ScriptedModel
 from freehold.adapters.sessions import DynamoSessions
 from freehold.adapters.table import Table
+from freehold.adapters.waits import DynamoWaits
+from freehold.approving import Asked, Decider
 from freehold.beginning import BeginCollaborators, Request, begin_run, start_run
 from freehold.decide import Step
+from freehold.deciding import decide_call
 from freehold.ending import EndCollaborators, Ending, cancel_run, finish_run
 from freehold.erasing import ErasingCollaborators
 from freehold.errors import FreeholdError
+from freehold.parking import ParkCollaborators, park_run
+from freehold.receiving import ReceiveCollaborators, receive
 from freehold.summarizing import SummaryCollaborators, SummaryInvocation, summarize
 from freehold.sweeping import Swept, sweep
 from freehold.tool_call import ToolCollaborators, ToolInvocation, run_tool
 from freehold.turn import Collaborators, Invocation, take_turn
 from freehold.values.agent import Agent, Argument, Limits, ModelChoice, Tool
+from freehold.values.decision import Verdict
 from freehold.values.history import History
 from freehold.values.model import ModelEntry, Price
 from freehold.values.run import Principal, Run, RunKey
@@ -118,6 +124,17 @@ class FakeEvents:
 
 
 @dataclass
+class FakeNotices:
+    sent: list[tuple[str, dict[str, Any], str, str]] = field(default_factory=list)
+    error: FreeholdError | None = None
+
+    def send(self, target: str, notice: Mapping[str, Any], *, group: str, notice_id: str) -> None:
+        if self.error:
+            raise self.error
+        self.sent.append((target, dict(notice), group, notice_id))
+
+
+@dataclass
 class OneModel:
     """`Models` that always chooses the same model."""
 
@@ -137,10 +154,13 @@ class World:
         records = Records(bucket, retention_seconds=90 * 86_400)
         self.table, self.contents = table, bucket
         self.sessions, self.lists = DynamoSessions(table, records), Lists(table, records)
-        self.memories = DynamoMemories(table, records)
+        self.waits, self.memories = DynamoWaits(table, records), DynamoMemories(table, records)
         self.conversations = DynamoConversations(table, records, bucket)
         self.agents = DynamoAgents(Table(client, "agents"), bucket)
         self.tools, self.executions, self.events = FakeTools(), FakeExecutions(), FakeEvents()
+        self.http_tools: Any = None
+        self.mcp_tools: Any = None
+        self.notices = FakeNotices()
         self.price = price
         self.reported: list[tuple[RunKey, Exception]] = []
         self.model: Any = ScriptedModel()
@@ -167,8 +187,8 @@ class World:
         return start_run(run, self.sessions, self.executions, now=self.clock)
 
     def beginning(self) -> BeginCollaborators:
-        def pin(name: str, alias: str | None, session_id: str, session: Any) -> Any:
-            return self.agents.pin(TENANT, name, alias, session_id, session)
+        def pin(request: Request, session: Any) -> Any:
+            return self.agents.pin(request.tenant, request.agent, request.alias, request.session_id, session)
 
         def conversation() -> str:
             return f"C{next(self.ids):025d}"
@@ -185,25 +205,69 @@ class World:
         return take_turn(Invocation(run.key, more.pop("execution", run.execution or 1), **more), self.turn())
 
     def tool_collaborators(self) -> ToolCollaborators:
-        return ToolCollaborators(self.sessions, self.agents, self.tools, self.now, self.new_id)
+        return ToolCollaborators(
+            self.sessions,
+            self.agents,
+            self.tools,
+            lambda: self.http_tools,
+            lambda: self.mcp_tools,
+            self.now,
+            self.new_id,
+        )
 
     def run_tool(self, run: Run, lap: int = 1, call: int = 0, **more: Any) -> None:
         given = {"execution": run.execution or 1, "attempt": 0, "remaining_ms": 330_000} | more
         run_tool(ToolInvocation(run.key, lap=lap, call=call, **given), self.tool_collaborators())
 
     def endings(self) -> EndCollaborators:
-        return EndCollaborators(self.sessions, self.agents, self.executions, self.events, self.now)
+        return EndCollaborators(
+            self.sessions, self.waits, self.agents, self.executions, self.events, self.now
+        )
+
+    def parking(self) -> ParkCollaborators:
+        return ParkCollaborators(self.endings(), self.beginning(), self.notices)
+
+    def park(self, run: Run, execution: int | None = None) -> str:
+        return park_run(run.key, execution or self.history(run).run.execution, self.parking())
+
+    def write(self, text: str, session: str = "s1", **changes: Any) -> Run:
+        """Send a message to a session, whatever it does at the time."""
+        given = {"alias": None, "tenant": TENANT, "agent": "helper", "principal": Principal("key", "k1")}
+        request = Request(session_id=session, input=text, trigger="test", **(given | changes))
+        return receive(request, ReceiveCollaborators(self.parking(), self.new_id, lambda attempt: None))
+
+    def decide(
+        self,
+        run: Run,
+        verdict: Verdict,
+        call: int = 0,
+        *,
+        by: str = "boss",
+        scopes: tuple[str, ...] = ("approve",),
+        **more: Any,
+    ) -> Run:
+        """Decide about a call of the run's last lap, as it is shown."""
+        pending = self.run(run).pending
+        shown = next((each for each in pending if each.call == call), None)
+        lap = more.pop("lap", shown.lap if shown else 1)
+        digest = more.pop("digest", shown.digest if shown else "")
+        who = Decider(f"key:{by}", Principal("key", by), frozenset(scopes))
+        asked = Asked(lap, call, verdict, digest, **more)
+        return decide_call(run.key, asked, who, self.endings().deciding)
 
     def finish(self, run: Run, ending: Ending | None = None, execution: int | None = None) -> Run | None:
         execution = execution or self.history(run).run.execution
         return finish_run(run.key, execution, ending or Ending("COMPLETED"), self.endings())
 
     def cancel(self, run: Run) -> Run:
-        return cancel_run(run.key, self.endings())
+        return self.cancel_key(run.key)
+
+    def cancel_key(self, key: RunKey) -> Run:
+        return cancel_run(key, self.endings())
 
     def sweep(self, patience: float = 420) -> Swept:
         return sweep(
-            self.endings(),
+            self.parking(),
             self.erasing(),
             patience_ms=int(patience * 1000),
             report=self.report,
@@ -211,7 +275,9 @@ class World:
         )
 
     def erasing(self) -> ErasingCollaborators:
-        return ErasingCollaborators(self.sessions, self.memories, self.conversations, self.now)
+        return ErasingCollaborators(
+            self.sessions, self.memories, self.conversations, self.cancel_key, self.now
+        )
 
     def summarize(self, run: Run, step: Literal["compact", "memory"], **more: Any) -> bool:
         """State CompactHistory or SummarizeMemory."""

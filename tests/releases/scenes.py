@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NoReturn
 
+from driven import asking, asking_agent, client_tool, escalating, pay
 from freehold.adapters.api_keys import ApiKeys
 from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.closing import end_session
 from freehold.ending import Ending
 from freehold.erasing import erase_session
-from freehold.errors import ModelRejected, ModelThrottled, StoreUnavailable, ToolFailed
+from freehold.errors import Denied, ModelRejected, ModelThrottled, StoreUnavailable, ToolFailed
 from freehold.replaying import ReplayCollaborators, begin_replay
 from freehold.values.agent import Context, Memory, ModelChoice
 from freehold.values.model import Image
@@ -22,6 +23,20 @@ from world import TENANT, World, agent, answer, tool
 
 LOOK_UP, PAY = tool(), tool("pay", idempotent=False)
 HELPER = agent(LOOK_UP, PAY, timeout_seconds=36_000)
+PAY_GUARDED = ("pay", {"id": "16"})
+EXPERT = replace(HELPER, name="expert")
+WAITER = replace(
+    agent(
+        pay("approval"),
+        client_tool("ask_client"),
+        asking(),
+        escalating(),
+        asking_agent("expert"),
+        timeout_seconds=36_000,
+    ),
+    name="waiter",
+    escalation_target="arn:aws:sqs:us-east-1:123456789012:people.fifo",
+)
 # More than a table item takes.
 LARGE = "All of it, please. " * 1_800
 
@@ -250,6 +265,77 @@ def replayed(world: World) -> None:
     begin_replay(RunKey(TENANT, session.conversation, 1), Principal("key", "k1"), using)
 
 
+# -- runs that wait
+
+
+def waiting(world: World, session: str, *calls: Any) -> Run:
+    """A run that was parked for its first lap's calls, as far as it went by itself."""
+    for each in (WAITER, EXPERT):
+        world.agents.apply(TENANT, each, {"agentName": each.name}, (), now=world.clock)
+    world.model = ScriptedModel([reply(calls=calls)])
+    run = world.ask(f"Please: {session}", session, agent="waiter")
+    world.invoke_model(run)
+    world.park(run)
+    return run
+
+
+def awaiting(world: World) -> None:
+    """It waits for an approval, and who asked for it may not give that."""
+    run = waiting(world, "awaiting", PAY_GUARDED)
+    try:
+        world.decide(run, "approve", by="k1")
+    except Denied:
+        return
+
+
+def unannounced(world: World) -> None:
+    """It waits, and whoever is to approve does not know."""
+    world.events.error = StoreUnavailable("the bus is gone")
+    try:
+        waiting(world, "unannounced", PAY_GUARDED)
+    except StoreUnavailable:
+        world.events.error = None
+
+
+def approved(world: World) -> None:
+    """It goes on, and the call has not been made yet."""
+    run = waiting(world, "approved", PAY_GUARDED)
+    world.pass_time(60)
+    world.decide(run, "approve", comment="for this once")
+
+
+def denied(world: World) -> None:
+    world.decide(waiting(world, "denied", PAY_GUARDED), "deny", comment="too much")
+
+
+def returned(world: World) -> None:
+    """One of two results came back."""
+    run = waiting(world, "returned", ("ask_client", {"id": "17"}), ("ask_client", {"id": "18"}))
+    attributes = {"session_attributes": {"seen": "17"}, "prompt_session_attributes": {"mood": "calm"}}
+    world.decide(run, "result", by="k1", content="it is there", **attributes)
+
+
+def questioned(world: World) -> None:
+    """The user has not answered."""
+    waiting(world, "questioned", ("ask_user", {"question": "Which order?"}))
+
+
+def escalated(world: World) -> None:
+    """A person has it, and has been sent one of the user's messages."""
+    waiting(world, "escalated", ("escalate_to_human", {"reason": "a dispute", "summary": "a refund of 900"}))
+    world.write("Is anybody there?", "escalated", agent="waiter")
+    world.notices.error = StoreUnavailable("the queue is gone")
+    try:
+        world.write("Hello?", "escalated", agent="waiter")
+    except StoreUnavailable:
+        world.notices.error = None
+
+
+def delegated(world: World) -> None:
+    """It waits for another agent, which has not been asked anything by its model yet."""
+    waiting(world, "delegated", ("expert", {"message": "What is 7?"}))
+
+
 def agents(world: World) -> None:
     """An agent with a version and an alias is there since `answered`; this one was deleted."""
     world.agents.apply(
@@ -286,6 +372,14 @@ SCENES: tuple[Callable[[World], None], ...] = (
     closed,
     erased,
     replayed,
+    awaiting,
+    unannounced,
+    approved,
+    denied,
+    returned,
+    questioned,
+    escalated,
+    delegated,
     agents,
 )
 

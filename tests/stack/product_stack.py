@@ -20,6 +20,8 @@ TENANT = "suite"
 # Short enough that a test can wait for a mark to run out: RunTool's own time plus the tool's.
 RUN_TOOL_SECONDS = 20
 TEXT = {"type": "string"}
+# The queue of those who take conversations over.
+PEOPLE = "people.fifo"
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,14 @@ def running_product(home: Path, **parameters: str) -> Iterator[Product]:
     share_build(home)
     stack = LocalStack(home, ROOT)
     with ModelServer() as model:
-        given = {"ModelSource": "openai_compatible", "ModelUrl": model.url} | parameters
+        given = {
+            "ModelSource": "openai_compatible",
+            "ModelUrl": model.url,
+            "EscalationTargets": f"arn:aws:sqs:us-east-1:000000000000:{PEOPLE}",
+        } | parameters
         try:
-            info = stack.start(parameters=given, progress=lambda _: None)
+            # Servers that tools ask are the suite's own.
+            info = stack.start(parameters=given, progress=lambda _: None, tools_on_loopback=True)
             tools = stack.deploy(Path(__file__).parent / "tools", "suite-tools")
             keys = ApiKeys(stack.aws.client("dynamodb"), info.outputs["AgentsTable"])
             key = keys.create(tenant=TENANT, name="suite", scopes=SCOPES, now=int(time.time()))

@@ -15,8 +15,9 @@ import httpx
 import pytest
 
 from freehold.adapters.api_keys import ApiKeys, NewKey
+from freehold_client import CallItem
 from model_server import ask, say
-from product_stack import ROOT, TENANT, Product, function
+from product_stack import ROOT, TENANT, Product, eventually, function
 
 pytestmark = pytest.mark.stack
 
@@ -206,6 +207,32 @@ def test_a_tools_answer_of_five_megabytes_is_kept_whole_and_the_run_goes_on(prod
     assert calls[0].wire["result"] == "0123456789abcdef" * (size // 16)
 
 
+# -- results from elsewhere
+
+
+def test_a_result_that_was_uploaded_reaches_the_model_and_nothing_longer_is_taken(product: Product):
+    name, runs = f"returning-{uuid.uuid4().hex[:8]}", product.api.runs
+    document = configuration(product, name)
+    document["actionGroups"][0]["actionGroupExecutor"] = {"customControl": "RETURN_CONTROL"}
+    product.api.agents.apply(document)
+    product.model.script([ask(("echo", {})), say("Read it.")])
+    run = runs.wait(runs.start(name, "Fetch it.").run_id)
+    content = b"x" * 4_500_000
+
+    upload = runs.upload(run.run_id, content)
+    url = runs._connection.request("POST", f"/runs/{run.run_id}/uploads", {"bytes": 4})[1]["url"]
+    runs.decide(run.run_id, [run.awaiting[0].result(upload_id=upload)])
+
+    assert httpx.put(url, content=b"12345").status_code == 403
+    assert runs.wait(run.run_id).output == "Read it."
+    (call,) = [
+        item
+        for item in product.api.sessions.items(run.session_id, run_id=run.run_id)
+        if isinstance(item, CallItem)
+    ]
+    assert (call.outcome, len(call.result or "")) == ("success", len(content))
+
+
 # -- the page
 
 
@@ -214,8 +241,14 @@ def test_the_examples_of_the_page_work(product: Product):
     script = "\n".join(re.findall(r"```bash\n(.*?)```", page, re.DOTALL))
     notes = say('{"topics": ["A greeting."], "openPoints": [], "preferences": []}')
     asked = len(product.model.requests)
+    look_up = ask(("getOrder", {"orderId": "ORD-10042"}))
+    escalate = ask(("escalate_to_human", {"reason": "a dispute", "summary": "a refund"}))
     # The session's notes and the replay are asked for in either order.
-    product.model.script([say("Good morning!"), notes, notes])
+    greeter, clerk = (
+        [say("Good morning!"), notes, notes],
+        [look_up, say("It was shipped."), escalate, say("Thanks.")],
+    )
+    product.model.script([*greeter, *clerk])
     # `-f` makes curl fail on an error, which the page's reader would see with their own eyes.
     script = script.replace("curl -sS", "curl -sS -f -w '\\n'")
 
@@ -236,4 +269,6 @@ def test_the_examples_of_the_page_work(product: Product):
     assert '"output": "Good morning!"' in done.stdout
     assert done.stdout.count('"runId"') >= 3
     assert '"topics": ["A greeting."]' in done.stdout
-    assert len(product.model.requests) == asked + 3
+    assert '"summary": "a refund"' in done.stdout
+    # The last one is asked for when the page has ended.
+    eventually(lambda: len(product.model.requests) == asked + 7)

@@ -50,12 +50,13 @@ LARGE = "x" * 40_000
 
 @dataclass
 class Guarded:
-    """The product on a local AWS that enforces roles. `tools` are ARNs by name."""
+    """The product on a local AWS that enforces roles. `tools` are ARNs by name, `people` that of a queue."""
 
     server: Server
     model: ModelServer
     key: str
     tools: dict[str, str]
+    people: str
 
     def request(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         url = f"{self.server.aws.url}/restapis/{self.server.outputs['ApiId']}/v1/_user_request_{path}"
@@ -75,7 +76,7 @@ class Guarded:
         self.request("PUT", "/agents/guarded", agent | {"instruction": "Do.", "actionGroups": [group]})
         self.model.script([ask((name, {"note": LARGE})), say("Done.")])
         started = self.request("POST", "/agents/guarded/runs", {"input": LARGE})
-        ended = eventually(lambda: self._ended(started["runId"]))
+        ended = eventually(lambda: self.ended(started["runId"]))
         assert ended["status"] == "COMPLETED", ended.get("error")
         items = self.request("GET", f"/sessions/{started['sessionId']}/items")["items"]
         (found,) = [item for item in items if item["kind"] == "call"]
@@ -97,9 +98,9 @@ class Guarded:
         ]
         return arn
 
-    def _ended(self, run_id: str) -> dict[str, Any] | None:
+    def ended(self, run_id: str) -> dict[str, Any] | None:
         run = self.request("GET", f"/runs/{run_id}")
-        return run if run["status"] not in ("QUEUED", "RUNNING") else None
+        return run if run["status"] not in ("QUEUED", "RUNNING", "AWAITING") else None
 
 
 @pytest.fixture(scope="module")
@@ -116,15 +117,21 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
             server.start()
             tools = deploy(home / "tools" / "template.yaml", "tools", server.aws, {}, build)
             source = {"ModelSource": "openai_compatible", "ModelUrl": model.url}
-            parameters = source | {"ToolFunctions": tools["Listed"]}
+            people = _queue(server.aws.client("sqs"))
+            parameters = source | {"ToolFunctions": tools["Listed"], "EscalationTargets": people}
             server.outputs = deploy(ROOT / "template.yaml", "freehold", server.aws, parameters, build)
             # This AWS speaks plain HTTP, which the bucket refuses as it should.
             server.aws.client("s3").delete_bucket_policy(Bucket=server.outputs["ContentBucket"])
             keys = ApiKeys(server.aws.client("dynamodb"), server.outputs["AgentsTable"])
             key = keys.create(tenant="guarded", name="suite", scopes=SCOPES, now=int(time.time()))
-            yield Guarded(server, model, key.text, tools)
+            yield Guarded(server, model, key.text, tools, people)
         finally:
             server.end(signal.SIGTERM)
+
+
+def _queue(sqs: Any) -> str:
+    url = sqs.create_queue(QueueName="people")["QueueUrl"]
+    return sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
 
 @pytest.mark.parametrize("name", ["echo", "pay"])
@@ -150,6 +157,45 @@ def test_a_session_is_remembered_and_erased_with_the_roles_as_they_are(guarded: 
 
     assert told == ["A greeting."]
     assert (erased["sessions"], erased["runs"], erased["objects"], erased["summaries"]) == (1, 1, 1, 1)
+
+
+def test_a_run_waits_for_people_and_another_agent_with_the_roles_as_they_are(guarded: Guarded):
+    model = {"foundationModel": {"model": "scripted", "api": "openai_compatible"}, "instruction": "Do."}
+    guarded.request("PUT", "/agents/expert", model | {"agentName": "expert"})
+    group = {
+        "actionGroupName": "guarded",
+        "actionGroupExecutor": {"lambda": guarded.tools["Tagged"]},
+        "functionSchema": {"functions": [function("pay", requireApproval=True)]},
+    }
+    waits = {
+        "actionGroups": [group],
+        "agentCollaborators": [{"agent": "expert", "collaborationInstruction": "Knows."}],
+        "approvals": {"notRequester": False},
+        "escalation": {"enabled": True, "target": guarded.people},
+    }
+    guarded.request("PUT", "/agents/waiting", model | {"agentName": "waiting"} | waits)
+    dispute = {"reason": "a dispute", "summary": LARGE}
+    calls = (("pay", {"note": "7"}), ("expert", {"message": LARGE}), ("escalate_to_human", dispute))
+    guarded.model.script([ask(*calls), say("Found."), say("Done.")])
+    begun = guarded.request("POST", "/agents/waiting/runs", {"input": "go"})
+    run, session = begun["runId"], begun["sessionId"]
+
+    def waiting(*kinds: str) -> dict[str, Any] | None:
+        found = guarded.request("GET", f"/runs/{run}")
+        return found if [each["kind"] for each in found.get("awaiting", [])] == list(kinds) else None
+
+    (payment, _) = eventually(lambda: waiting("approval", "handback"))["awaiting"]
+    guarded.request("POST", "/agents/waiting/runs", {"input": "hello?", "sessionId": session})
+    guarded.request("POST", f"/sessions/{session}/hand-back", {"note": "settled"})
+    approval = {name: payment[name] for name in ("callId", "argumentsDigest")} | {"decision": "approve"}
+    guarded.request("POST", f"/runs/{run}/decisions", [approval])
+
+    assert eventually(lambda: guarded.ended(run))["output"] == "Done."
+    queue = guarded.server.aws.client("sqs")
+    url = queue.get_queue_url(QueueName="people")["QueueUrl"]
+    assert queue.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"][
+        "ApproximateNumberOfMessages"
+    ] in ("2", "3")
 
 
 @pytest.mark.parametrize("tool", ["Untagged", "Otherwise"])

@@ -9,11 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
-
-import httpx
 
 from freehold_cli.local import processes
+from freehold_cli.local.answering import aws_answers, front_door_answers, relay_answers
 from freehold_cli.local.deployment import deploy
 from freehold_cli.local.endpoint import RELAY_TOKEN, AwsEndpoint, BedrockRelay
 from freehold_cli.local.failures import LocalStackError, PortTaken, RunsAlready
@@ -26,7 +24,8 @@ FIRST_PORT = 8080
 _PORTS_TRIED = 20
 _START_SECONDS = 40.0
 _STOP_SECONDS = 20.0
-_OK = 200
+# What the functions read: a local run alone may say so.
+TOOLS_ON_LOOPBACK = "TOOLS_MAY_USE_LOOPBACK"
 # What the stack's processes see of the caller's environment: no credentials, no settings of other tools.
 _PASSED_ON = (
     *("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TZ"),
@@ -39,7 +38,8 @@ _PASSED_ON = (
 class StackInfo:
     """A running local stack. `instance` marks its processes in a process list.
 
-    `bedrock_region` is where its relay leads to; None where it has none.
+    `bedrock_region` is where its relay leads to; None where it has none. `tools_on_loopback`: its tools may ask servers
+    of this machine.
     """
 
     url: str
@@ -51,6 +51,7 @@ class StackInfo:
     relay_pid: int | None = None
     relay_url: str | None = None
     bedrock_region: str | None = None
+    tools_on_loopback: bool = False
 
     @property
     def processes(self) -> tuple[OwnProcess, ...]:
@@ -75,7 +76,7 @@ class LocalStack:
         info = self._recorded()
         if info is None or not info.lives():
             return None
-        answers = _front_door_answers(info) and _aws_answers(info) and _relay_answers(info)
+        answers = front_door_answers(info) and aws_answers(info) and relay_answers(info)
         return info if answers else None
 
     def start(
@@ -86,22 +87,26 @@ class LocalStack:
         port: int | None = None,
         detached: bool = False,
         bedrock_region: str | None = None,
+        tools_on_loopback: bool = False,
     ) -> StackInfo:
         """Start what does not run, deploy the product, and return when it answers.
 
         A port that is asked for is used or refused; otherwise it is 8080 or the next free one. Unless
         `detached`, the processes end with this one, even if it is killed. What this call started ends if it
-        fails. With a `bedrock_region` its Lambdas reach the models there, with the caller's AWS credentials.
+        fails. With a `bedrock_region` its Lambdas reach the models there, with the caller's AWS credentials, and with
+        `tools_on_loopback` servers of this machine.
         """
         self._home.make()
         with self._home.locked():
             before = self._recorded()
             if before is not None and before.lives():
-                _check_that_it_serves(before, port, bedrock_region)
+                _check_that_it_serves(before, port, bedrock_region, tools_on_loopback=tools_on_loopback)
                 return self._with_product(before, parameters, progress)
             self._end_what_is_left()
             try:
-                info = self._start_processes(port, bedrock_region, progress, detached=detached)
+                info = self._start_processes(
+                    port, bedrock_region, progress, detached=detached, tools_on_loopback=tools_on_loopback
+                )
                 return self._with_product(info, parameters, progress)
             except BaseException:
                 self._end_what_is_left()
@@ -137,6 +142,7 @@ class LocalStack:
         progress: Callable[[str], None],
         *,
         detached: bool,
+        tools_on_loopback: bool,
     ) -> StackInfo:
         front_port, aws_port = _front_port(port), self._home.choose_port()
         url, aws_url = f"http://127.0.0.1:{front_port}", f"http://127.0.0.1:{aws_port}"
@@ -144,9 +150,12 @@ class LocalStack:
         instance = f"freehold-{secrets.token_hex(8)}"
         with lifeline(detached=detached) as pipe:
             progress("starting the local AWS")
-            aws = self._start_aws(aws_url, aws_port, instance, pipe, relay)
+            own = relay.environment() if relay else {}
+            own |= {TOOLS_ON_LOOPBACK: "true"} if tools_on_loopback else {}
+            aws = self._start_aws(aws_url, aws_port, instance, pipe, own)
             # Recorded at once, so that what follows may fail.
-            info = self._record(StackInfo(url, aws_url, {}, aws.pid, aws.pid, instance))
+            begun = StackInfo(url, aws_url, {}, aws.pid, aws.pid, instance)
+            info = self._record(replace(begun, tools_on_loopback=tools_on_loopback))
             if relay is not None:
                 progress(f"starting the relay to Bedrock in {relay.region}")
                 pid = self._start_relay(relay, instance, pipe).pid
@@ -175,13 +184,13 @@ class LocalStack:
         )
 
     def _start_aws(
-        self, url: str, port: int, instance: str, pipe: int | None, relay: BedrockRelay | None
+        self, url: str, port: int, instance: str, pipe: int | None, own: Mapping[str, str]
     ) -> OwnProcess:
         temporary = self._home.empty_temporary()
         environment = {
             **_environment(),
             **AwsEndpoint(url).environment(),
-            **(relay.environment() if relay else {}),
+            **own,
             "GATEWAY_PORT": str(port),
             "TMPDIR": str(temporary),
             "PERSIST_STATE": "1",
@@ -206,7 +215,7 @@ class LocalStack:
     def _with_product(
         self, info: StackInfo, parameters: Mapping[str, str], progress: Callable[[str], None]
     ) -> StackInfo:
-        answering = {"front-door": _front_door_answers, "aws": _aws_answers, "bedrock-relay": _relay_answers}
+        answering = {"front-door": front_door_answers, "aws": aws_answers, "bedrock-relay": relay_answers}
         for process, (name, answers) in zip(info.processes, answering.items(), strict=False):
             processes.await_answer(process, partial(answers, info), self._home.log(name), _START_SECONDS)
         progress("deploying Freehold")
@@ -237,13 +246,17 @@ class LocalStack:
         return any(ended)
 
 
-def _check_that_it_serves(running: StackInfo, port: int | None, bedrock_region: str | None) -> None:
+def _check_that_it_serves(
+    running: StackInfo, port: int | None, bedrock_region: str | None, *, tools_on_loopback: bool
+) -> None:
     how = "`freehold down` stops it"
     if port is not None and not running.url.endswith(f":{port}"):
         raise RunsAlready(f"the stack runs at {running.url} already; {how}")
     if bedrock_region not in (None, running.bedrock_region):
         has = f"with Bedrock in {running.bedrock_region}" if running.bedrock_region else "without Bedrock"
         raise RunsAlready(f"the stack runs already, {has} and not with Bedrock in {bedrock_region}; {how}")
+    if tools_on_loopback and not running.tools_on_loopback:
+        raise RunsAlready(f"the stack runs already, and its tools may not ask this machine; {how}")
 
 
 def _environment() -> dict[str, str]:
@@ -262,28 +275,3 @@ def _front_port(asked: int | None) -> int:
         if processes.port_is_free(port):
             return port
     raise PortTaken(f"the ports {FIRST_PORT} to {last} of 127.0.0.1 are all taken; choose one that is free")
-
-
-def _aws_answers(info: StackInfo) -> bool:
-    return _get(f"{info.aws_endpoint}/_ministack/health") is not None
-
-
-def _front_door_answers(info: StackInfo) -> bool:
-    return _healthy(info.url, info.instance)
-
-
-def _relay_answers(info: StackInfo) -> bool:
-    return info.relay_url is None or _healthy(info.relay_url, info.instance)
-
-
-def _healthy(url: str, instance: str) -> bool:
-    """Whether a process of this very stack answers there."""
-    return (_get(f"{url}/healthz") or {}).get("instance") == instance
-
-
-def _get(url: str) -> dict[str, Any] | None:
-    try:
-        answer = httpx.get(url, timeout=5.0, trust_env=False)
-        return cast("dict[str, Any]", answer.json()) if answer.status_code == _OK else None
-    except (httpx.HTTPError, ValueError):
-        return None

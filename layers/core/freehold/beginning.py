@@ -12,6 +12,7 @@ from .errors import Conflict, Invalid, SessionBusy, StaleWrite
 from .ports import Executions, Sessions
 from .values.agent import Agent, PinnedAgent
 from .values.content import Image
+from .values.decision import ParentCall
 from .values.memory import Summary
 from .values.run import Principal, Run, RunKey, Session
 
@@ -25,7 +26,8 @@ MOST_NAMED = 20
 class Request:
     """A message to an agent. `idempotency_key` makes a repeat of it return the run that the first one began.
 
-    `session_named` is False where the session id was made for this request: a repeat bears another one.
+    `session_named` is False where the session id was made for this request: a repeat bears another one. `parent` is the
+    call that the run answers, `most_seconds` what bounds its time beside the agent's own limit.
     """
 
     tenant: str
@@ -42,10 +44,17 @@ class Request:
     session_named: bool = True
     images: tuple[Image, ...] = ()
     memory_id: str | None = None
+    parent: ParentCall | None = None
+    most_seconds: int | None = None
 
     @property
     def digest(self) -> str:
         """Tells a repeat from another request under the same idempotency key."""
+        if self.parent is not None:
+            # Whatever was said meanwhile, it is the same call.
+            return hashlib.sha256(
+                f"{self.parent.run_id} {self.parent.lap} {self.parent.call}".encode()
+            ).hexdigest()
         session = self.session_id if self.session_named else None
         attributes = (self.session_attributes, self.prompt_session_attributes)
         told: list[object] = [self.agent, self.alias, self.input, session, *attributes]
@@ -56,8 +65,8 @@ class Request:
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-# Agent, alias, session id, and the session itself where it is live.
-Pin = Callable[[str, str | None, str, Session | None], PinnedAgent]
+# The session is there where it is live.
+Pin = Callable[[Request, Session | None], PinnedAgent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,7 @@ def begin_run(request: Request, using: BeginCollaborators) -> Run:
     Raises `SessionBusy` where the session answers another message and the request does not enqueue.
     """
     for attempt in range(BEGIN_ATTEMPTS):
-        known = _already_begun(request, using.sessions)
+        known = already_begun(request, using.sessions)
         if known is not None:
             return known
         before = using.sessions.session(request.tenant, request.session_id)
@@ -85,7 +94,11 @@ def begin_run(request: Request, using: BeginCollaborators) -> Run:
         if live is not None and live.agent != request.agent:
             raise Conflict(f"session {request.session_id} belongs to agent {live.agent}")
         if live is not None and live.active_turn is not None and request.when_busy == "reject":
-            raise SessionBusy(RunKey(live.tenant, live.conversation, live.active_turn).run_id)
+            active = using.sessions.run(RunKey(live.tenant, live.conversation, live.active_turn))
+            raise SessionBusy(
+                RunKey(live.tenant, live.conversation, live.active_turn).run_id,
+                awaiting=active is not None and active.status == "AWAITING",
+            )
         session, run, summary = _next_turn(request, before, live, using)
         try:
             return using.sessions.begin(
@@ -100,7 +113,11 @@ def _idempotency(request: Request) -> tuple[str, str] | None:
     return (request.idempotency_key, request.digest) if request.idempotency_key else None
 
 
-def _already_begun(request: Request, sessions: Sessions) -> Run | None:
+def already_begun(request: Request, sessions: Sessions) -> Run | None:
+    """The run that a request with this idempotency key has begun, or has gone on with.
+
+    Raises `Conflict` where that was another request.
+    """
     if request.idempotency_key is None:
         return None
     used = sessions.idempotent_run(request.tenant, request.idempotency_key)
@@ -117,7 +134,7 @@ def _next_turn(
     request: Request, before: Session | None, live: Session | None, using: BeginCollaborators
 ) -> tuple[Session, Run, Summary | None]:
     now = using.now()
-    pinned = using.pin(request.agent, request.alias, request.session_id, live)
+    pinned = using.pin(request, live)
     memory_id = _memory_id(request, live, pinned.agent)
     queued = live is not None and live.active_turn is not None
     turn = live.next_turn if live else 1
@@ -136,11 +153,16 @@ def _next_turn(
         rev=before.rev + 1 if before else 0,
         created_at=live.created_at if live else now,
         # A session outlives the run it waits for, so that the run's end still finds it.
-        expires_at=now // 1000 + pinned.agent.idle_session_ttl_seconds + limits.timeout_seconds,
+        # Or for as long as the run is parked that this one waits for.
+        expires_at=max(
+            live.expires_at if live and queued else 0,
+            now // 1000 + pinned.agent.idle_session_ttl_seconds + limits.timeout_seconds,
+        ),
         session_attributes=live.session_attributes if live and queued else attributes,
         memory_id=memory_id,
         principals=_principals(request, live),
         earlier=_earlier(before, live),
+        escalation=live.escalation if live else None,
         carried=live.carried if live else {},
     )
     summary = _empty_summary(session, pinned.agent, now=now) if live is None else None
@@ -190,6 +212,7 @@ def _empty_summary(session: Session, agent: Agent, *, now: int) -> Summary | Non
 def _run(request: Request, session: Session, agent: Agent, turn: int, *, now: int) -> Run:
     """A queued run keeps what its request gave; the session's attributes join it when its turn comes."""
     queued, timeout = session.active_turn != turn, agent.limits.timeout_seconds
+    timeout = timeout if request.most_seconds is None else min(timeout, request.most_seconds)
     return Run(
         tenant=request.tenant,
         conversation=session.conversation,
@@ -211,6 +234,7 @@ def _run(request: Request, session: Session, agent: Agent, turn: int, *, now: in
         deadline_at=None if queued else now + timeout * 1000,
         images=request.images,
         memory_id=session.memory_id,
+        parent=request.parent,
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 from typing import Any
 
-from .tool_event import Answer
 from .values.agent import BuiltIn, Tool
+from .values.tool import Answer
 
 # Characters of one answer of read_more.
 PIECE = 20_000
@@ -166,4 +166,37 @@ TOOLS: Mapping[BuiltIn, Tool] = {
             }
         },
     ),
+    # The answers of these two come from elsewhere: a run that calls them waits.
+    "ask_user": _tool(
+        "ask_user",
+        "Asks the user a question and waits for the answer. Use it where you cannot go on without it.",
+        {
+            "question": {
+                "type": "string",
+                "minLength": 1,
+                "description": "The question, in the user's language.",
+            }
+        },
+        "question",
+    ),
+    "escalate_to_human": _tool(
+        "escalate_to_human",
+        "Hands over to a person, who answers the user until they hand the conversation back.",
+        {
+            "reason": {"type": "string", "minLength": 1, "description": "Why a person is needed."},
+            "summary": {
+                "type": "string",
+                "minLength": 1,
+                "description": "What the person has to know: what the user wants, and what was done so far.",
+            },
+        },
+        "reason",
+        "summary",
+    ),
 }
+
+
+def escalate_when(when: str) -> Tool:
+    """The tool that hands over to a person, described by `when` that is to be done."""
+    tool = TOOLS["escalate_to_human"]
+    return replace(tool, description=f"Hands over to a person: {when}") if when else tool

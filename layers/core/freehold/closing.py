@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .ending import EndCollaborators
+from .ending import EndCollaborators, cancel_run
 from .errors import Conflict, NotFound, SessionBusy, StaleWrite
 from .values.run import RunKey, Session
 
@@ -16,15 +16,16 @@ SETTLE_MS = 130_000
 def end_session(tenant: str, session_id: str, using: EndCollaborators) -> tuple[Session, bool]:
     """The session as it was closed, and whether a summary of it is still being made.
 
-    What was said stays readable until the session would have expired, also where its id begins anew by then. Raises
-    `NotFound`, and `SessionBusy` where a run of it has not ended.
+    What was said stays readable until the session would have expired, also where its id begins anew by then. A run that
+    is parked is cancelled. Raises `NotFound`, and `SessionBusy` where a run of it has not ended.
     """
     for _ in range(CLOSE_ATTEMPTS):
         before, now = using.sessions.session(tenant, session_id), using.now()
         if before is None or before.expires_at <= now // 1000:
             raise NotFound(f"no session {session_id}")
         if before.active_turn is not None:
-            raise SessionBusy(RunKey(tenant, before.conversation, before.active_turn).run_id)
+            _cancel_parked(RunKey(tenant, before.conversation, before.active_turn), using)
+            continue
         if before.ended_at is not None:
             return before, False
         ended = replace(before, ended_at=now, rev=before.rev + 1)
@@ -34,6 +35,15 @@ def end_session(tenant: str, session_id: str, using: EndCollaborators) -> tuple[
             continue
         return ended, _finish_summary(ended, using)
     raise Conflict(f"session {session_id} changed at each of {CLOSE_ATTEMPTS} attempts to end it")
+
+
+def _cancel_parked(key: RunKey, using: EndCollaborators) -> None:
+    """Raises `SessionBusy` where the run is at work."""
+    run = using.sessions.run(key)
+    if run is not None and run.status == "AWAITING":
+        run = cancel_run(key, using)
+    if run is None or not run.ended:
+        raise SessionBusy(key.run_id)
 
 
 def _finish_summary(session: Session, using: EndCollaborators) -> bool:

@@ -24,6 +24,7 @@ from .values.model import (
     UserMessage,
 )
 from .values.run import Call, Lap, Run
+from .waiting import call_id
 from .window import Turn, without_images
 
 UNFINISHED = "(This answer was not finished: {reason}.)"
@@ -116,6 +117,21 @@ def tool_specs(agent: Agent) -> tuple[ToolSpec, ...]:
     )
 
 
+def as_told(turns: Sequence[History], *, most: int) -> str:
+    """What users and the assistant said, as quoted data: the newest that fits `most` characters."""
+    said: list[tuple[str, str]] = []
+    for turn in turns:
+        said.append(("user", turn.run.input))
+        said += [("assistant", lap.text) for lap in turn.laps if lap.text.strip()]
+    kept: list[dict[str, str]] = []
+    for role, text in reversed(said):
+        most -= len(text)
+        if most < 0:
+            break
+        kept.insert(0, {"role": role, "text": text})
+    return _quoted(kept) if kept else ""
+
+
 def _turn(turn: History, entry: ModelEntry, *, ended: bool) -> Iterator[Message]:
     asked = _asked(turn.run, entry)
     compacted = turn.laps[0].lap - 1 if turn.laps else 0
@@ -143,13 +159,9 @@ def _asked(run: Run, entry: ModelEntry) -> UserMessage:
 
 def _uses(run: Run, lap: Lap) -> tuple[ToolUse, ...]:
     return tuple(
-        ToolUse(_call_id(run, lap, i), call.name, _replayable(call)) for i, call in enumerate(lap.calls)
+        ToolUse(call_id(run.key, lap.lap, i), call.name, _replayable(call))
+        for i, call in enumerate(lap.calls)
     )
-
-
-def _call_id(run: Run, lap: Lap, call: int) -> str:
-    """The same on every replay, and within what the strictest provider accepts."""
-    return f"t{run.turn}-l{lap.lap}-c{call}"
 
 
 def _replayable(call: Call) -> str:
@@ -170,7 +182,7 @@ def _no_number(constant: str) -> None:
 
 def outcome(turn: History, lap: Lap, i: int) -> ToolOutcome:
     """What the model is told of a call."""
-    call, name = lap.calls[i], _call_id(turn.run, lap, i)
+    call, name = lap.calls[i], call_id(turn.run.key, lap.lap, i)
     if call.refused is not None:
         sent = "" if _is_object(call.arguments) else f" You sent: {call.arguments[:EXCERPT]}"
         return ToolOutcome(name, call.refused + sent, ok=False)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from .values.agent import Agent
 from .values.history import History
 from .values.run import Call, Run, Status
+from .waiting import pending, ready
 
 MODEL_TIMEOUT_SECONDS = 110
 MAX_CALLS_PER_LAP = 90
@@ -19,6 +20,8 @@ MAX_CALLS_PER_LAP = 90
 EVENTS_PER_LAP, EVENTS_PER_CALL, EVENTS_SAFE = 11, 7, 20_000
 # Of CompactHistory, and of the InvokeModel and the choice that lead to it.
 EVENTS_PER_COMPACTION = 20
+# Of ParkRun, where it comes back, and of the InvokeModel and the choices beside it.
+EVENTS_PER_PARK = 25
 EXPRESS_SECONDS, EXPRESS_MARGIN_SECONDS = 300, 10
 # A compaction that takes longer is done without; the state makes two attempts.
 COMPACTION_SECONDS, COMPACTION_ATTEMPTS = 45, 2
@@ -28,12 +31,14 @@ COMPACTION_SECONDS, COMPACTION_ATTEMPTS = 45, 2
 class Step:
     """InvokeModel's answer to the state machine: ids and counters, never content.
 
-    `compact` says whether this execution may still compact; `summarize` is for a run that has ended.
+    `compact` says whether this execution may still compact; `summarize` is for a run that has ended; `wait` for one
+    that is to be parked. `mcp` are those of the `calls` that another function makes.
     """
 
-    step: Literal["tools", "compact", "finish", "continue", "summarize", "stop"]
+    step: Literal["tools", "wait", "compact", "finish", "continue", "summarize", "stop"]
     lap: int = 0
     calls: tuple[int, ...] = ()
+    mcp: tuple[int, ...] = ()
     concurrency: int = 1
     events: int = 0
     status: Status | None = None
@@ -46,6 +51,7 @@ class Step:
             "step": self.step,
             "lap": self.lap,
             "calls": list(self.calls),
+            "mcp": list(self.mcp),
             "concurrency": self.concurrency,
             "events": self.events,
             "compact": self.compact,
@@ -74,11 +80,12 @@ def decide(history: History, agent: Agent, *, now: int, events: int) -> Step | N
         return Step("finish", lap, status="STOPPED", reason=reason)
     if _execution_is_worn(history, agent, now=now, events=events):
         return Step("continue", lap)
-    if history.unanswered:
-        calls = history.unanswered
+    calls = ready(history, agent)
+    if last and calls:
         caused = events + EVENTS_PER_LAP + EVENTS_PER_CALL * len(calls)
-        return Step("tools", lap, calls, concurrency=agent.limits.max_concurrent_tools, events=caused)
-    return None
+        mcp = tuple(i for i in calls if (tool := agent.tool(last.calls[i].name)) and tool.mcp)
+        return Step("tools", lap, calls, mcp, agent.limits.max_concurrent_tools, caused)
+    return Step("wait", lap, events=events + EVENTS_PER_PARK) if pending(history, agent) else None
 
 
 def _answered(stop: str) -> tuple[Status, str | None]:

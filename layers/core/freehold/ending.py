@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .beginning import activated, start_run
 from .errors import Conflict, NotFound, StaleWrite
-from .ports import Agents, Events, Executions, Sessions
+from .ports import Agents, Events, Executions, Sessions, Waits
 from .values.history import History
 from .values.run import UNKNOWN, Result, Run, RunError, RunKey, Session, Status
+
+if TYPE_CHECKING:
+    from .deciding import DecideCollaborators
 
 FINISH_ATTEMPTS = 20
 LONGEST_MESSAGE = 2000
@@ -59,10 +63,17 @@ def _message(cause: str) -> str:
 @dataclass(frozen=True, slots=True)
 class EndCollaborators:
     sessions: Sessions
+    waits: Waits
     agents: Agents
     executions: Executions
     events: Events
     now: Callable[[], int]
+
+    @property
+    def deciding(self) -> DecideCollaborators:
+        from .deciding import DecideCollaborators
+
+        return DecideCollaborators(self.sessions, self.waits, self.agents, self.executions, self.now)
 
 
 def finish_run(key: RunKey, execution: int, ending: Ending, using: EndCollaborators) -> Run | None:
@@ -98,6 +109,9 @@ def _write(history: History, ending: Ending, using: EndCollaborators) -> Run:
         error=_quoting(before, ending.error),
         totals=history.totals,
         undelivered=True,
+        pending=(),
+        parked_at=None,
+        waits_until=0,
         summary_due=remembered,
         summary_attempts=1 if remembered else 0,
         summary_tried_at=now if remembered else 0,
@@ -147,6 +161,8 @@ def _released(
         active_turn=upcoming.turn if upcoming else None,
         expires_at=using.now() // 1000 + idle + busy,
         session_attributes=upcoming.session_attributes if upcoming else attributes,
+        # Its call is closed with the run, so nobody has it in hand any more.
+        escalation=None,
     )
 
 
@@ -164,7 +180,7 @@ def _open_results(history: History, ending: Ending, *, now: int) -> tuple[Result
 
 
 def deliver(run: Run, using: EndCollaborators) -> Run:
-    """Tell the bus, start the next turn and have the run summed up, until all is done.
+    """Tell the bus and the agent that waits for it, start the next turn and have the run summed up, until all is done.
 
     May repeat: events are at least once.
     """
@@ -174,6 +190,18 @@ def deliver(run: Run, using: EndCollaborators) -> Run:
     upcoming = using.sessions.next_run(run.key)
     if upcoming is not None and upcoming.status == "RUNNING":
         start_run(upcoming, using.sessions, using.executions, now=using.now())
+    if run.parent is not None:
+        # Few runs answer another one, so the others need not load it.
+        from .collaborating import answer_parent
+
+        lap = using.sessions.lap(run.key, run.last_lap) if run.last_lap else None
+        answer_parent(run, lap.text if lap else "", using.deciding)
+    for child in run.children:
+        key = RunKey.parse(run.tenant, child)
+        if key is not None:
+            # It may be erased by now, and one that has ended stays as it is.
+            with suppress(NotFound):
+                cancel_run(key, using)
     if run.summary_due:
         using.executions.summarize(run)
     using.sessions.delivered(run)
@@ -203,7 +231,7 @@ def _detail(run: Run) -> dict[str, object]:
 def cancel_run(key: RunKey, using: EndCollaborators) -> Run:
     """Cancel a run: a queued one at once, a running one before its next model or tool call.
 
-    Cancelling a run that has ended, or twice, changes nothing. Raises `NotFound`.
+    A parked one ends at once, too. Cancelling a run that has ended, or twice, changes nothing. Raises `NotFound`.
     """
     for _ in range(FINISH_ATTEMPTS):
         run = using.sessions.run(key)
@@ -214,10 +242,19 @@ def cancel_run(key: RunKey, using: EndCollaborators) -> Run:
         try:
             if run.status == "QUEUED":
                 return _cancel_queued(run, using)
+            if run.status == "AWAITING":
+                return _cancel_parked(run, using)
             return using.sessions.request_cancel(run, now=using.now())
         except StaleWrite:
             continue
     raise Conflict(f"run {key.run_id} changed at each of {FINISH_ATTEMPTS} attempts to cancel it")
+
+
+def _cancel_parked(run: Run, using: EndCollaborators) -> Run:
+    history = using.sessions.history(run.key)
+    if history is None or history.run.rev != run.rev:
+        raise StaleWrite(f"run {run.key.run_id} changed while it was cancelled")
+    return deliver(_write(history, Ending("CANCELLED", "cancelRequested"), using), using)
 
 
 def _cancel_queued(run: Run, using: EndCollaborators) -> Run:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from .errors import Conflict, NotFound, SessionBusy, StaleWrite
 from .ports import Conversations, Memories, Sessions
 from .values.conversation import Erased, Lease, Named
-from .values.run import Principal, RunKey, Session
+from .values.run import Principal, Run, RunKey, Session
 
 ATTEMPTS = 20
 # Longer than any step, so that what a late one still writes is found.
@@ -19,9 +19,12 @@ LATER_MS = 15 * 60_000
 
 @dataclass(frozen=True, slots=True)
 class ErasingCollaborators:
+    """`cancel` ends a run that is parked, at once."""
+
     sessions: Sessions
     memories: Memories
     conversations: Conversations
+    cancel: Callable[[RunKey], Run]
     now: Callable[[], int]
 
 
@@ -135,7 +138,7 @@ def _erase_each(
 
 
 def _erase_conversation(named: Named, using: ErasingCollaborators) -> ErasureReport:
-    """With its replays, which copy what was asked and what tools answered.
+    """With its replays, which copy what was asked and what tools answered, and what other agents were asked in it.
 
     They go first: one that is busy leaves the original, by which it is found again.
     """
@@ -144,8 +147,21 @@ def _erase_conversation(named: Named, using: ErasingCollaborators) -> ErasureRep
         # The conversation is gone, and only what is remembered of it may be left.
         return ErasureReport(using.memories.forget(named))
     there = lease or Lease(named.tenant, named.conversation, named.session_id, now)
-    done = _erase_replays(there, using)
+    busy = _busy_runs(there, _session_of(there, using), using)
+    if busy:
+        return ErasureReport(busy=busy, complete=False)
+    done = _erase_replays(there, using) + _erase_asked(there, using)
     return done if done.busy else done + _erase_one(there, using)
+
+
+def _erase_asked(lease: Lease, using: ErasingCollaborators) -> ErasureReport:
+    """What other agents were asked in the conversation: each has one of its own for that."""
+    names = {name for run in using.conversations.runs(lease) for name in run.children}
+    keys = (RunKey.parse(lease.tenant, name) for name in sorted(names))
+    asked = dict.fromkeys(key.conversation for key in keys if key)
+    leases = (using.conversations.lease(lease.tenant, conversation) for conversation in asked)
+    found = _not_erased([each for each in leases if each], using)
+    return sum((_erase_conversation(each, using) for each in found), ErasureReport())
 
 
 def _erase_replays(lease: Lease, using: ErasingCollaborators) -> ErasureReport:
@@ -185,10 +201,20 @@ def _session_of(lease: Lease, using: ErasingCollaborators) -> Session | None:
 
 def _busy_runs(lease: Lease, session: Session | None, using: ErasingCollaborators) -> tuple[str, ...]:
     if session is None:
-        return tuple(run.key.run_id for run in using.conversations.runs(lease) if not run.ended)
-    if session.active_turn is None:
-        return ()
-    return (RunKey(lease.tenant, lease.conversation, session.active_turn).run_id,)
+        found = [run.key for run in using.conversations.runs(lease) if not run.ended]
+    elif session.active_turn is None:
+        found = []
+    else:
+        found = [RunKey(lease.tenant, lease.conversation, session.active_turn)]
+    return tuple(key.run_id for key in found if not _has_ended(key, using))
+
+
+def _has_ended(key: RunKey, using: ErasingCollaborators) -> bool:
+    """A run that is parked is at no work, so it keeps nothing from being erased: it is cancelled."""
+    run = using.sessions.run(key)
+    if run is not None and run.status == "AWAITING":
+        run = using.cancel(key)
+    return run is not None and run.ended
 
 
 # -- when their time has come

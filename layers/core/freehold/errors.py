@@ -33,7 +33,10 @@ class FreeholdError(Exception):
     """Base of all errors that Freehold raises on purpose.
 
     `message` is in our own words. `words` are those of a model, a tool or a provider: content, which belongs in no log.
+    `problems` are the places of a request that it is about, where there are several.
     """
+
+    problems: tuple[Problem, ...] = ()
 
     def __init__(self, message: str = "", *, words: str = "") -> None:
         self.message, self.words = message, words
@@ -72,11 +75,16 @@ class Conflict(FreeholdError):
 
 
 class SessionBusy(Conflict):
-    """The session is answering another message. Wait for `run_id` to end, or enqueue."""
+    """The session is answering another message. Wait for `run_id` to end, or enqueue.
 
-    def __init__(self, run_id: str) -> None:
-        self.run_id = run_id
-        super().__init__(f"the session is busy with run {run_id}")
+    `awaiting`: that run waits for a decision.
+    """
+
+    def __init__(self, run_id: str, *, awaiting: bool = False) -> None:
+        self.run_id, self.awaiting = run_id, awaiting
+        super().__init__(
+            f"the session is busy with run {run_id}{', which awaits a decision' if awaiting else ''}"
+        )
 
 
 class StaleWrite(Conflict):

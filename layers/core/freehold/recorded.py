@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 
 from .ports import Sessions
-from .tool_event import Answer
 from .values.history import History
 from .values.run import Call, Lap, Result, Run, RunKey
+from .values.tool import Answer
 
 NOT_RECORDED = (
     "There is no record of this call: a replay makes no calls, and the run that is replayed did not make it."

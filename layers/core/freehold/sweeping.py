@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from .approving import Asked, Decider
 from .beginning import activated, start_run
-from .ending import EndCollaborators, Ending, deliver, finish_run
+from .deciding import decide_call
+from .ending import EndCollaborators, Ending, cancel_run, deliver, finish_run
 from .erasing import ErasingCollaborators, retire
-from .errors import StaleWrite, SummaryUnusable
+from .errors import Conflict, NotFound, StaleWrite, SummaryUnusable
+from .parking import ParkCollaborators, announce
 from .ports import SHARDS
+from .values.decision import EXPIRED
 from .values.run import Run, RunError, RunKey
 
 Report = Callable[[RunKey, Exception], None]
@@ -17,6 +22,8 @@ Report = Callable[[RunKey, Exception], None]
 MAX_LOST_STARTS = 3
 # Younger than this, a run's own FinishRun or Start is most likely still at work.
 SETTLE_MS = 30_000
+# A wait that cannot be announced is tried each minute for so long, and then once in so many minutes.
+OFTEN_ANNOUNCED_MS, MINUTES_BETWEEN_ANNOUNCEMENTS = 10 * 60_000, 15
 # A summary has this long by itself before the sweeper begins another attempt.
 FIRST_SUMMARY_PAUSE_MS, LONGEST_SUMMARY_PAUSE_MS = 5 * 60_000, 6 * 3_600_000
 # The last one about three days after the run's end.
@@ -36,13 +43,15 @@ class Swept:
     failed: int = 0
     summarized: int = 0
     retired: int = 0
+    awaiting: int = 0
+    expired: int = 0
 
     def __add__(self, other: Swept) -> Swept:
         return Swept(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
 
 def sweep(
-    using: EndCollaborators,
+    using: ParkCollaborators,
     erasing: ErasingCollaborators,
     *,
     patience_ms: int,
@@ -55,28 +64,68 @@ def sweep(
     left for the next minute: it must not keep the others from their turn, and for the same reason each minute begins
     at another shard.
     """
-    total, first = Swept(), using.now() // 60_000 % SHARDS
+    ends = using.ends
+    total, first = Swept(), ends.now() // 60_000 % SHARDS
+    total += _expire(ends, report, until)
     for shard in range(first, first + SHARDS):
-        for key in using.sessions.open_runs(shard % SHARDS):
+        for key in ends.sessions.open_runs(shard % SHARDS):
             if until():
                 # The next minute begins at the next shard.
                 return total
-            try:
-                total += _tend(key, using, patience_ms=patience_ms)
-            except StaleWrite:
-                # Somebody is at work on this run, which is all that the sweeper wanted.
-                total += Swept(seen=1)
-            except Exception as error:
-                # Whatever it is, it is this run's alone.
-                report(key, error)
-                total += Swept(seen=1, failed=1)
+            total += _guarded(key, lambda key=key: _tend(key, using, patience_ms=patience_ms), report)
     return total + Swept(retired=retire(first, erasing, until, report))
 
 
-def _tend(key: RunKey, using: EndCollaborators, *, patience_ms: int) -> Swept:
+def _guarded(key: RunKey, tend: Callable[[], Swept], report: Report) -> Swept:
+    try:
+        return tend()
+    except StaleWrite:
+        # Somebody is at work on this run, which is all that the sweeper wanted.
+        return Swept(seen=1)
+    except Exception as error:
+        # Whatever it is, it is this run's alone.
+        report(key, error)
+        return Swept(seen=1, failed=1)
+
+
+def _expire(using: EndCollaborators, report: Report, until: Callable[[], bool]) -> Swept:
+    """Decide in place of those who have not, for runs that have waited long enough."""
+    listed, now = using.waits.listed(), using.now()
+    total = Swept(awaiting=len(listed))
+    for key, due_at in listed:
+        if due_at > now or until():
+            break
+        total += _guarded(key, lambda key=key: _deny(key, using), report)
+    return total
+
+
+def _deny(key: RunKey, using: EndCollaborators) -> Swept:
+    run = using.sessions.run(key)
+    if run is None or run.status != "AWAITING" or using.now() < run.waits_until:
+        return Swept()
+    for wanted in run.pending:
+        asked = Asked(wanted.lap, wanted.call, "deny", wanted.digest, kind=wanted.kind)
+        # Whoever decided meanwhile was in time.
+        with suppress(Conflict, NotFound):
+            decide_call(key, asked, Decider(EXPIRED), using.deciding)
+    for child in run.children:
+        child_key = RunKey.parse(key.tenant, child)
+        if child_key is not None:
+            with suppress(NotFound):
+                cancel_run(child_key, using)
+    return Swept(seen=1, expired=1)
+
+
+def _tend(key: RunKey, parks: ParkCollaborators, *, patience_ms: int) -> Swept:
+    using = parks.ends
     run, now = using.sessions.run(key), using.now()
     if run is None:
         return Swept()
+    if run.status == "AWAITING":
+        if run.undelivered and _is_to_be_announced(run, now=now):
+            announce(run, parks)
+            return Swept(seen=1, delivered=1)
+        return Swept(seen=1)
     if run.ended:
         if run.undelivered and now - (run.finished_at or 0) >= SETTLE_MS:
             deliver(run, using)
@@ -87,6 +136,14 @@ def _tend(key: RunKey, using: EndCollaborators, *, patience_ms: int) -> Swept:
     if run.status == "QUEUED":
         return _tend_queued(run, using, now=now)
     return _tend_running(run, using, now=now, patience_ms=patience_ms)
+
+
+def _is_to_be_announced(run: Run, *, now: int) -> bool:
+    """Each minute at first, and then ever more rarely: the queue of an agent's people may not be there at all."""
+    waited = now - (run.parked_at or 0)
+    if waited < OFTEN_ANNOUNCED_MS:
+        return waited >= SETTLE_MS
+    return waited // 60_000 % MINUTES_BETWEEN_ANNOUNCEMENTS == 0
 
 
 def _tend_summary(run: Run, using: EndCollaborators, *, now: int) -> Swept:
@@ -106,7 +163,7 @@ def _tend_summary(run: Run, using: EndCollaborators, *, now: int) -> Swept:
 
 def _tend_running(run: Run, using: EndCollaborators, *, now: int, patience_ms: int) -> Swept:
     newest, at = using.sessions.newest_item(run.key)
-    idle = now - max(at, run.started_at or run.created_at)
+    idle = now - max(at, run.started_at or run.created_at, run.resumed_at)
     if idle < SETTLE_MS:
         return Swept(seen=1)
     state = using.executions.state(run) if run.execution else "unknown"

@@ -10,10 +10,14 @@ from typing import Any
 from . import built_in_tools, recorded, tool_event
 from .built_in_tools import BuiltInCollaborators
 from .errors import CallInProgress, OutcomeUnknown, StaleWrite, ToolFailed, ToolThrottled, ToolUnavailable
-from .ports import Agents, Sessions, Tools
+from .ports import Agents, HttpTools, McpTools, Sessions, Tools
 from .state import run_of
-from .values.agent import Tool
+from .tool_event import idempotency_key
+from .values.agent import Server, Tool
+from .values.decision import Decision
 from .values.run import UNKNOWN, CallOutcome, Lap, LateResult, Marker, Result, Run, RunKey
+from .values.tool import Answer
+from .waiting import may_be_made
 
 READ_AGAIN = 5
 # What is kept of the Lambda's own time for the client's read margin and for writing the result.
@@ -43,6 +47,8 @@ class ToolCollaborators:
     sessions: Sessions
     agents: Agents
     tools: Tools
+    http: Callable[[], HttpTools]
+    mcp: Callable[[], McpTools]
     now: Callable[[], int]
     new_id: Callable[[], str]
 
@@ -53,13 +59,20 @@ def run_tool(invocation: ToolInvocation, using: ToolCollaborators) -> None:
         run, lap, written = using.sessions.call(invocation.key, invocation.lap, invocation.call)
         if run is None or lap is None or isinstance(written, Result) or not _may_run(run, invocation):
             return
+        agent = using.agents.snapshot(run.tenant, run.agent, run.agent_digest)
+        tool = agent.tool(lap.calls[invocation.call].name)
+        if tool is None:
+            raise StaleWrite(f"the agent's snapshot has no tool {lap.calls[invocation.call].name}")
+        agreed = _agreed(tool, invocation, using)
+        if not may_be_made(tool, run, {decision.wait for decision in agreed}):
+            return
         if isinstance(written, Marker):
             if using.now() < written.until:
                 raise CallInProgress(f"call {invocation.call} of lap {invocation.lap} is being made")
             unknown = _result(invocation, written.tool, "unknown", UNKNOWN, written.at, using)
             if using.sessions.replace_marker(invocation.key, written, unknown):
                 return
-        elif _make(run, lap, invocation, using):
+        elif _make(tool, run, lap, invocation, using, agreed):
             return
     raise StaleWrite(f"call {invocation.call} of lap {invocation.lap} changed at every look")
 
@@ -69,12 +82,23 @@ def _may_run(run: Run, invocation: ToolInvocation) -> bool:
     return current and run.cancel_requested_at is None
 
 
-def _make(run: Run, lap: Lap, invocation: ToolInvocation, using: ToolCollaborators) -> bool:
+def _agreed(tool: Tool, invocation: ToolInvocation, using: ToolCollaborators) -> list[Decision]:
+    """Whose agreement the call has; nothing is read where nobody's is needed."""
+    if not tool.guards:
+        return []
+    decisions = using.sessions.decisions(invocation.key, invocation.lap)
+    return [each for each in decisions if each.call == invocation.call and each.verdict == "approve"]
+
+
+def _make(
+    tool: Tool,
+    run: Run,
+    lap: Lap,
+    invocation: ToolInvocation,
+    using: ToolCollaborators,
+    agreed: list[Decision],
+) -> bool:
     """False where somebody else marked the call first."""
-    agent = using.agents.snapshot(run.tenant, run.agent, run.agent_digest)
-    tool = agent.tool(lap.calls[invocation.call].name)
-    if tool is None:
-        raise StaleWrite(f"the agent's snapshot has no tool {lap.calls[invocation.call].name}")
     marker = None
     if not tool.idempotent and run.replays is None:
         now = using.now()
@@ -92,8 +116,14 @@ def _make(run: Run, lap: Lap, invocation: ToolInvocation, using: ToolCollaborato
             raise
         told = f"{error}. It was tried {invocation.attempt + 1} times."
         result = _result(invocation, tool.name, "error", told, using.now(), using)
-    _write(result, marker, invocation, using)
+    _write(_with_comments(result, agreed), marker, invocation, using)
     return True
+
+
+def _with_comments(result: Result, agreed: list[Decision]) -> Result:
+    """What those said who agreed to the call, for the model to read."""
+    comments = [f"[Comment on the {each.wait}: {each.comment}]" for each in agreed if each.comment]
+    return replace(result, content="\n".join([result.content, *comments])) if comments else result
 
 
 def _ask(
@@ -126,16 +156,68 @@ def _answer(
     *,
     timeout: int,
     deadline: int,
-) -> tool_event.Answer:
+) -> Answer:
     """What the tool says; in a replay, what it said then."""
-    if tool.built_in is not None:
+    if tool.built_in is not None and not tool.waits:
         arguments = json.loads(lap.calls[invocation.call].arguments)
         return built_in_tools.answer(tool, arguments, _built_in(run, using))
     if run.replays is not None:
         return recorded.answer(run, lap, invocation.call, using.sessions)
+    if tool.mcp is not None:
+        return _from_mcp(tool, tool.mcp, run, lap, invocation, using, timeout=timeout)
+    if tool.http is not None:
+        return _from_http(tool, tool.http, run, lap, invocation, using, timeout=timeout)
     event = tool_event.event(tool, run, lap, invocation.call, deadline=deadline)
-    payload = using.tools.invoke(tool.lambda_arn, event, timeout_seconds=timeout)
+    payload = using.tools.invoke(tool.lambda_arn or tool.guarded_lambda, event, timeout_seconds=timeout)
     return tool_event.read_answer(tool, payload)
+
+
+def _from_mcp(
+    tool: Tool,
+    server: Server,
+    run: Run,
+    lap: Lap,
+    invocation: ToolInvocation,
+    using: ToolCollaborators,
+    *,
+    timeout: int,
+) -> Answer:
+    # It takes time to load, and is for this kind of tool alone.
+    from . import mcp_messages
+
+    return using.mcp().call(
+        server,
+        tool.function or tool.name,
+        tool.pin,
+        mcp_messages.arguments(tool, json.loads(lap.calls[invocation.call].arguments)),
+        tenant=run.tenant,
+        idempotency_key=idempotency_key(run.key, lap.lap, invocation.call),
+        timeout_seconds=timeout,
+    )
+
+
+def _from_http(
+    tool: Tool,
+    server: Server,
+    run: Run,
+    lap: Lap,
+    invocation: ToolInvocation,
+    using: ToolCollaborators,
+    *,
+    timeout: int,
+) -> Answer:
+    # As above.
+    from . import http_request
+
+    answer = using.http().call(
+        server,
+        http_request.request(tool, json.loads(lap.calls[invocation.call].arguments)),
+        tenant=run.tenant,
+        idempotency_key=idempotency_key(run.key, lap.lap, invocation.call),
+        idempotent=tool.idempotent,
+        timeout_seconds=timeout,
+    )
+    return http_request.read_answer(answer.status, answer.text)
 
 
 def _built_in(run: Run, using: ToolCollaborators) -> BuiltInCollaborators:

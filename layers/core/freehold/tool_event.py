@@ -6,27 +6,22 @@ Source: https://docs.aws.amazon.com/bedrock/latest/userguide/agents-lambda.html
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any, cast
 
 from .errors import ToolFailed
 from .values.agent import Argument, Tool
-from .values.run import Lap, Run
+from .values.run import Lap, Run, RunKey
 from .values.text import well_formed
+from .values.tool import Answer
 
 JSON = "application/json"
 # As for attributes in a request.
 LONGEST_NAME, LONGEST_ATTRIBUTE = 256, 16_384
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A tool's answer, read: what the model is told, and the attributes that the tool changed."""
-
-    ok: bool
-    content: str
-    session_attributes: dict[str, str] | None
-    prompt_session_attributes: dict[str, str] | None
+def idempotency_key(key: RunKey, lap: int, call: int) -> str:
+    """The same for every attempt at a call."""
+    return f"{key.run_id}-{lap}-{call}"
 
 
 def event(tool: Tool, run: Run, lap: Lap, call: int, *, deadline: int) -> dict[str, Any]:
@@ -41,7 +36,7 @@ def event(tool: Tool, run: Run, lap: Lap, call: int, *, deadline: int) -> dict[s
         "sessionAttributes": lap.session_attributes,
         "promptSessionAttributes": lap.prompt_session_attributes,
         "freehold": {
-            "idempotencyKey": f"{run.key.run_id}-{lap.lap}-{call}",
+            "idempotencyKey": idempotency_key(run.key, lap.lap, call),
             "runId": run.key.run_id,
             "tenant": run.tenant,
             "principal": f"{run.principal.type}:{run.principal.id}",

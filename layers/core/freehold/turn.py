@@ -30,6 +30,7 @@ from .values.history import History
 from .values.model import ToolUse
 from .values.run import Call, Discarded, Lap, Result, Run, RunKey
 from .values.text import well_formed
+from .waiting import guarded
 
 Clock = Callable[[], int]
 ArgumentCheck = Callable[[Tool, str], str | None]
@@ -96,7 +97,7 @@ def _next_step(invocation: Invocation, using: Collaborators) -> Step:
         return Step("summarize") if summed else STOP
     run = reading.run
     agent = using.agents.snapshot(run.tenant, run.agent, run.agent_digest)
-    reading = _give_up(reading, invocation, using)
+    reading = _with_decisions(_give_up(reading, invocation, using), agent, using.sessions)
     history = reading.current
     step = decide(history, agent, now=using.now(), events=invocation.events)
     if step is not None:
@@ -131,6 +132,14 @@ def _give_up(reading: Reading, invocation: Invocation, using: Collaborators) -> 
         result = Result(last.lap, i, last.calls[i].name, "error", GIVEN_UP, using.now())
         using.sessions.add_result(invocation.key, result)
     return (read(invocation.key, using.sessions) or reading) if unmarked else reading
+
+
+def _with_decisions(reading: Reading, agent: Agent, sessions: Sessions) -> Reading:
+    history = reading.current
+    if history.last is None or not guarded(history, agent):
+        return reading
+    decisions = tuple(sessions.decisions(history.run.key, history.last.lap))
+    return replace(reading, current=replace(history, decisions=decisions))
 
 
 def _add_lap(conversation: Conversation, invocation: Invocation, using: Collaborators) -> Lap:

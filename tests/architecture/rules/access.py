@@ -36,6 +36,7 @@ OF_MODELS: dict[str, frozenset[str]] = {
 # Part of one bucket: conversations are erased, agents' snapshots never.
 LISTED = frozenset(("conversations/*",))
 ERASED = frozenset(f"{ARN}:s3:::freehold-ContentBucket/{prefix}" for prefix in LISTED)
+TOOL_SECRETS = frozenset({f"{ARN}:secretsmanager:{HERE}:secret:freehold/tools/*"})
 # Every pattern that matches more than what lies in one resource of the stack, by statement.
 WIDE: dict[str, frozenset[str]] = {
     **{f"InvokeModelRole.{sid}": wide for sid, wide in OF_MODELS.items()},
@@ -44,6 +45,12 @@ WIDE: dict[str, frozenset[str]] = {
     "SweepRole.ErasureOfContent": ERASED,
     # A tag has to say so (`tools_are_tagged_or_listed`).
     "RunToolRole.TaggedTools": frozenset({f"{ARN}:lambda:{HERE}:function:*"}),
+    # Secrets below the stack's own name: each tenant has a folder, and an agent names no other (docs/http-tools.md).
+    "RunToolRole.ToolSecrets": TOOL_SECRETS,
+    "RunMcpToolRole.ToolSecrets": TOOL_SECRETS,
+    # Stages and paths of APIs of the user's, by the API.
+    "RunToolRole.SignedApis": frozenset({f"{ARN}:execute-api:{HERE}:abc123/prod/*"}),
+    "RunMcpToolRole.SignedApis": frozenset({f"{ARN}:execute-api:{HERE}:abc123/prod/*"}),
     # Executions of the one state machine that can be described.
     "SweepRole.LostExecutions": frozenset({f"{ARN}:states:{HERE}:execution:freehold-agent-loop:*"}),
     # Buckets of the user's, by name; the partition stands between the parts of a list.
@@ -100,7 +107,7 @@ def tools_are_tagged_or_listed(template: Template) -> Iterator[str]:
             continue
         if not each.allows:
             denied |= set(each.resources)
-        elif each.name == "RunToolRole.ListedTools":
+        elif each.name == "RunToolRole.ListedTools" or _lists_tools(each):
             continue
         elif each.given.get("Condition") != {"StringEquals": {"aws:ResourceTag/freehold:tool": "true"}}:
             yield f"{each.name} calls functions that carry no tag"
@@ -108,6 +115,12 @@ def tools_are_tagged_or_listed(template: Template) -> Iterator[str]:
         arn = f"{ARN}:lambda:{HERE}:function:freehold-{name}"
         if not {arn, f"{arn}:*"} <= denied:
             yield f"{name} could be a tool"
+
+
+def _lists_tools(statement: Statement) -> bool:
+    """The API asks one function of ours, for the tools of MCP servers."""
+    asked = f"{ARN}:lambda:{HERE}:function:freehold-RunMcpToolFunction:live"
+    return statement.name == "ApiRole.ListsOfMcpServers" and statement.resources == [asked]
 
 
 def what_is_erased_is_no_agent(template: Template) -> Iterator[str]:

@@ -77,6 +77,7 @@ class FakeStack:
         port: int | None = None,
         detached: bool = False,
         bedrock_region: str | None = None,
+        tools_on_loopback: bool = False,
     ) -> FakeInfo:
         self.started.append(
             {
@@ -84,6 +85,7 @@ class FakeStack:
                 "port": port,
                 "detached": detached,
                 "bedrock_region": bedrock_region,
+                "tools_on_loopback": tools_on_loopback,
             }
         )
         progress("starting the local AWS")

@@ -115,11 +115,27 @@ def run(status: str = "COMPLETED", **more: Any) -> Json:
         "principal": {"type": "key", "id": "k-1"},
         "trigger": "http",
     }
-    if status not in ("QUEUED", "RUNNING"):
+    if status not in ("QUEUED", "RUNNING", "AWAITING"):
         usage = {"inputTokens": 1652, "outputTokens": 60, "cachedTokens": 100}
         shape |= {"finishedAt": at(312), "output": "It was shipped.", "usage": usage, "costUsd": 0.0042}
         shape |= {"laps": 2, "calls": 1}
     return shape | more
+
+
+def awaited(kind: str = "approval", call: int = 0, **more: Any) -> Json:
+    shape = {"callId": f"t1-l1-c{call}", "kind": kind, "tool": "refund", "arguments": '{"amount": 900}'}
+    return {
+        **shape,
+        "argumentsDigest": str(call) * 64,
+        "reason": "It broke.",
+        "expiresAt": at(40_000),
+        **more,
+    }
+
+
+def parked(*calls: Json, **more: Any) -> Json:
+    """A run that waits for these."""
+    return run("AWAITING", awaiting=list(calls or (awaited(),)), waitsUntil=at(40_000), **more)
 
 
 def _of(milliseconds: int) -> Json:
@@ -139,7 +155,8 @@ ANSWERED: tuple[list[Json], ...] = (
 class FakeApi:
     """`steps` are what the run's items read as, one after the other; with the last one `ended` is reached.
 
-    Requests are kept in `seen`. `refusal` answers every request, `page` is the most items that one answer holds.
+    Requests are kept in `seen`. `refusal` answers every request, `page` is the most items that one answer holds. A
+    decision makes the ended run the first of `after`, where there is one; `others` are more runs.
     """
 
     steps: tuple[list[Json], ...] = ANSWERED
@@ -162,6 +179,9 @@ class FakeApi:
     )
     erasures: list[Json] = field(default_factory=lambda: [erasure(sessions=1, runs=2, items=9, summaries=1)])
     runs: list[Json] = field(default_factory=lambda: [run(), run("RUNNING", runId="01JZFAKE-2")])
+    after: list[Json] = field(default_factory=list[Json])
+    others: dict[str, Json] = field(default_factory=dict[str, Json])
+    uploaded: dict[str, bytes] = field(default_factory=dict[str, bytes])
     cancelled: Json = field(default_factory=lambda: run("RUNNING"))
     seen: list[tuple[str, str, Json]] = field(default_factory=list[tuple[str, str, Json]])
     step: int = 0
@@ -170,7 +190,13 @@ class FakeApi:
         return httpx.MockTransport(self._respond)
 
     def _respond(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host == "bucket":
+            assert "authorization" not in request.headers
+            self.uploaded[request.url.path] = request.content
+            return httpx.Response(200)
         body = json.loads(request.content or b"{}")
+        if isinstance(body, list):
+            body = {"decisions": body}
         status, answer = self.answer(request.method, str(request.url), body, request.headers)
         return httpx.Response(204) if answer is None else httpx.Response(status, content=json.dumps(answer))
 
@@ -212,6 +238,18 @@ class FakeApi:
                 return 200, {"runs": self.runs}
             case "GET", ["runs", run_id] if run_id == RUN_ID:
                 return 200, self.ended if self.step >= len(self.steps) - 1 else run("RUNNING")
+            case "GET", ["runs", run_id] if run_id in self.others:
+                return 200, self.others[run_id]
+            case "GET", ["approvals"]:
+                named = {"runId": RUN_ID, "agent": "support", "principal": {"type": "key", "id": "k-1"}}
+                calls = {"awaiting": [awaited(), awaited("confirmation", 1)], "expiresAt": at(40_000)}
+                return 200, {"approvals": [named | calls]}
+            case "POST", ["runs", _, "decisions"]:
+                self.ended = self.after.pop(0) if self.after else run()
+                return 200, run("RUNNING")
+            case "POST", ["runs", _, "uploads"]:
+                told = {"uploadId": "u-1", "url": "http://bucket/u-1"}
+                return 201, told | {"headers": {"Content-Length": str(body["bytes"])}}
             case "POST", ["runs", run_id, "cancel"] if run_id == RUN_ID:
                 return 202, self.cancelled
             case "GET", ["sessions", _, "items"]:
@@ -220,6 +258,8 @@ class FakeApi:
                 return 200, {"sessions": self.sessions}
             case "GET", ["sessions", session_id] if session_id == SESSION_ID:
                 return 200, self.sessions[0]
+            case "POST", ["sessions", session_id, "hand-back"] if session_id == SESSION_ID:
+                return 200, session()
             case "POST", ["sessions", session_id, "end"] if session_id == SESSION_ID:
                 return 200, session(endedAt=at(99), summaryPending=True)
             case "GET", ["agents", "support", "memories"]:
@@ -259,7 +299,8 @@ def _summary(agent: Json) -> Json:
 
 
 def _agent(agent: Json) -> Json:
-    tools = [{"name": "getOrder", "description": "Look up an order", "actionGroup": "orders"}]
+    order = {"name": "getOrder", "description": "Look up an order", "actionGroup": "orders"}
+    tools = [order | {"executor": "lambda", "waitsFor": ["approval"]}]
     told = {
         "agentName": agent["agentName"],
         "digest": "d",

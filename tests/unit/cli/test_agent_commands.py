@@ -138,6 +138,22 @@ def test_validate_lists_built_in_tools_by_their_names(terminal: Terminal):
     assert (tools[-1]["name"], tools[-1]["calls"]) == ("read_more", "read_more")
 
 
+def test_validate_says_what_calls_wait_for_and_which_agents_are_asked(terminal: Terminal):
+    other = {"agent": "billing", "alias": "live", "collaborationInstruction": "Knows invoices"}
+    document = agent(agentCollaborators=[other])
+    document["actionGroups"][0]["functionSchema"]["functions"][0]["requireApproval"] = True
+    file = written(terminal, document)
+
+    printed, full = terminal.run("validate", file).stdout, terminal.run("validate", file, "--full").stdout
+    guarded, asked = json.loads(terminal.run("validate", file, "--json").stdout)["tools"]
+
+    assert "waits for" in printed
+    assert "agent billing:live" in printed
+    assert "waits for approval" in full
+    assert (guarded["executor"], guarded["waitsFor"]) == ("lambda", ["approval"])
+    assert (asked["executor"], asked["waitsFor"]) == ("agent", ["agent"])
+
+
 def test_validate_as_json_holds_each_tools_schema_and_its_tokens(terminal: Terminal):
     printed = json.loads(terminal.run("validate", written(terminal, agent()), "--json").stdout)
 
@@ -296,7 +312,7 @@ def test_one_agent_is_shown_with_tools_versions_and_aliases(terminal: Terminal):
 
     printed = terminal.run("agents", "support").stdout
 
-    for told in ("rehearsal", "versions: 3", "live → 3", "getOrder", "Look up an order"):
+    for told in ("rehearsal", "versions: 3", "live → 3", "getOrder", "approval", "Look up an order"):
         assert told in printed
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +31,14 @@ def test_help_names_every_command(terminal: Terminal):
     printed = terminal.run("--help").stdout
 
     assert all(name in printed for name in [*GROUPS, *(name for panel in PANELS.values() for name in panel)])
+
+
+def test_the_page_has_every_command():
+    page = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
+    rows = [line.rpartition(" | ")[0] for line in page.splitlines() if line.startswith("| `freehold ")]
+    told = [set(re.findall(r"[`\s]([a-z][a-z-]*)", row)) for row in rows]
+
+    assert [command for command in COMMANDS if not any(told_of >= set(command) for told_of in told)] == []
 
 
 def test_a_fault_of_ours_is_named_without_a_traceback():

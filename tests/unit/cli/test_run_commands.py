@@ -204,7 +204,7 @@ def test_show_prints_every_kind_of_step(terminal: Terminal):
         "call": 0,
         "result": "at last",
     }
-    unheard = {"kind": "decision", "runId": "01JZFAKE-1", "turn": 1, "at": ""}
+    unheard = {"kind": "omen", "runId": "01JZFAKE-1", "turn": 1, "at": ""}
     laps = [lap(1, "Hm.", (asks(refused="no such tool"),), attempt=2), discarded()]
     calls = [
         call(each, tool=f"tool-{each}", call=index)
@@ -229,7 +229,7 @@ def test_show_prints_every_kind_of_step(terminal: Terminal):
         "tool-started … started, no result yet",
         "a late answer to call 1 of lap 1",
         "at last",
-        "does not know: decision",
+        "does not know: omen",
     ):
         assert told in printed
 

@@ -83,9 +83,16 @@ def test_up_detached_leaves_the_stack_running(local: Terminal):
             "port": 9000,
             "detached": True,
             "bedrock_region": None,
+            "tools_on_loopback": False,
         }
     ]
     assert (result.exit_code, local.stack.stopped) == (0, 0)
+
+
+def test_tools_ask_this_machine_only_where_somebody_says_so(local: Terminal):
+    local.run("up", "--detach", "--tools-on-loopback")
+
+    assert [started["tools_on_loopback"] for started in local.stack.started] == [True]
 
 
 def test_up_as_json_prints_where_the_stack_is(local: Terminal):

@@ -38,9 +38,9 @@ def test_a_price_that_is_no_number_is_unknown_and_not_nothing(cost: object):
 
 @pytest.mark.parametrize(
     ("status", "ended"),
-    [("QUEUED", False), ("RUNNING", False), ("COMPLETED", True), ("STOPPED", True), ("AWAITING", True)],
+    [("QUEUED", False), ("RUNNING", False), ("COMPLETED", True), ("STOPPED", True), ("AWAITING", False)],
 )
-def test_a_run_has_ended_when_nothing_more_happens_by_itself(status: str, ended: bool):
+def test_a_run_has_ended_when_nothing_more_happens(status: str, ended: bool):
     assert Run.read({"runId": "c-1", "status": status}).ended is ended
 
 

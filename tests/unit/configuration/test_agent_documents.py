@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from freehold.errors import Problem
-from freehold.values.agent import Context, Inference, Limits, Memory, ModelChoice
+from freehold.values.agent import Approvals, Context, Inference, Limits, Memory, ModelChoice
 
 from .conftest import LAMBDA, Workbench
 
@@ -62,6 +62,8 @@ def test_the_smallest_agent_gets_the_documented_defaults(bench: Workbench):
     assert (agent.limits, agent.inference) == (Limits(), Inference())
     assert (agent.memory, agent.context) == (None, Context(window_tokens=None, compact_at=0.6))
     assert (agent.mode, agent.idle_session_ttl_seconds) == ("durable", 86_400)
+    assert agent.approvals == Approvals(259_200, ("scope:approve",), not_requester=True)
+    assert (agent.on_unknown_outcome, agent.escalation_target) == ("report", "")
 
 
 def test_every_setting_arrives_in_the_agent(bench: Workbench):
@@ -86,6 +88,12 @@ def test_every_setting_arrives_in_the_agent(bench: Workbench):
             "sessionSummaryConfiguration": {"maxRecentSessions": 3},
         },
         contextConfiguration={"windowTokens": 32_000, "compactAt": 0.25},
+        approvals={
+            "expireAfterSeconds": 60,
+            "approvers": ["key:0123456789ab", "scope:admin"],
+            "notRequester": False,
+        },
+        onUnknownOutcome="ask",
     )
 
     agent = bench.compile(document).agent
@@ -95,6 +103,8 @@ def test_every_setting_arrives_in_the_agent(bench: Workbench):
     assert (agent.description, agent.tags, agent.mode) == ("Helps", {"team": "blue"}, "fast")
     assert agent.idle_session_ttl_seconds == 600
     assert (agent.memory, agent.context) == (Memory(7, 3), Context(32_000, 0.25))
+    assert agent.approvals == Approvals(60, ("key:0123456789ab", "scope:admin"), not_requester=False)
+    assert agent.on_unknown_outcome == "ask"
 
 
 def test_fields_of_classic_without_use_are_accepted_and_named(bench: Workbench):
@@ -114,12 +124,7 @@ def test_fields_of_classic_without_use_are_accepted_and_named(bench: Workbench):
     ("field", "asked"),
     [
         ("guardrailConfiguration", {"guardrailIdentifier": "g", "guardrailVersion": "1"}),
-        ("approvals", {"expireAfterSeconds": 60}),
-        ("onUnknownOutcome", "ask"),
-        ("escalation", {"enabled": True}),
         ("triggers", [{"schedule": "rate(1 day)", "input": "Report"}]),
-        ("agentCollaborators", [{"agent": "other"}]),
-        ("agentCollaboration", "SUPERVISOR"),
         ("dataPolicy", {"logContent": "none"}),
     ],
 )
@@ -137,39 +142,14 @@ def test_a_field_that_asks_for_the_default_is_no_request(bench: Workbench):
         builtInTools=[],
         triggers=[],
         agentCollaborators=[],
-        agentCollaboration="DISABLED",
+        agentCollaboration="SUPERVISOR",
+        approvals={},
         dataPolicy={"inference": "any", "logContent": "full"},
         guardrailConfiguration=None,
         limits=None,
     )
 
     assert bench.compile(document).agent == bench.compile(bench.document()).agent
-
-
-@pytest.mark.parametrize(
-    ("changed", "path"),
-    [
-        ({"actionGroupExecutor": {"customControl": "RETURN_CONTROL"}}, "actionGroupExecutor.customControl"),
-        ({"actionGroupExecutor": {"http": {"baseUrl": "https://x"}}}, "actionGroupExecutor.http"),
-        ({"actionGroupExecutor": {"mcp": {"url": "https://x"}}}, "actionGroupExecutor.mcp"),
-        ({"parentActionGroupSignature": "AMAZON.UserInput"}, "parentActionGroupSignature"),
-    ],
-)
-def test_a_group_without_its_behaviour_is_refused(bench: Workbench, changed: dict[str, Any], path: str):
-    group = bench.group(functionSchema={"functions": [{"name": "f"}]}) | changed
-
-    (problem,) = bench.problems(bench.document(actionGroups=[group]))
-
-    assert problem.path == f"actionGroups[0].{path}"
-    assert problem.message.startswith("is not supported in this version")
-
-
-def test_a_signature_stands_alone_and_is_refused_for_itself_only(bench: Workbench):
-    group = {"actionGroupName": "ask", "parentActionGroupSignature": "AMAZON.UserInput"}
-
-    assert bench.problems(bench.document(actionGroups=[group])) == [
-        Problem("actionGroups[0].parentActionGroupSignature", "is not supported in this version")
-    ]
 
 
 def test_the_address_and_the_document_must_name_the_same_agent(bench: Workbench):

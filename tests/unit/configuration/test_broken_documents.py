@@ -39,8 +39,23 @@ FULL: dict[str, Any] = {
         "sameCallRepeats": 3,
     },
     "executionMode": "durable",
+    "approvals": {"expireAfterSeconds": 3_600, "approvers": ["scope:approve"], "notRequester": True},
     "onUnknownOutcome": "report",
-    "escalation": {"enabled": False},
+    "escalation": {
+        "enabled": True,
+        "when": "Refunds are disputed",
+        "target": "arn:aws:sqs:us-east-1:123456789012:desk",
+    },
+    "agentCollaboration": "SUPERVISOR",
+    "agentCollaborators": [
+        {
+            "agent": "billing",
+            "alias": "live",
+            "collaborationInstruction": "Knows invoices",
+            "relayConversationHistory": "DISABLED",
+            "collaboratorName": "invoices",
+        }
+    ],
     "dataPolicy": {"inference": "any", "regions": [], "logContent": "full"},
     "actionGroups": [
         {
@@ -61,8 +76,8 @@ FULL: dict[str, Any] = {
                         "parameters": {
                             "order": {"type": "string", "description": "Number", "required": True}
                         },
-                        "requireConfirmation": "DISABLED",
-                        "requireApproval": False,
+                        "requireConfirmation": "ENABLED",
+                        "requireApproval": True,
                         "idempotent": False,
                         "timeoutSeconds": 30,
                         "maxAttempts": 1,
@@ -74,6 +89,12 @@ FULL: dict[str, Any] = {
                 ]
             },
         },
+        {
+            "actionGroupName": "client",
+            "actionGroupExecutor": {"customControl": "RETURN_CONTROL"},
+            "functionSchema": {"functions": [{"name": "locate"}]},
+        },
+        {"actionGroupName": "ask", "parentActionGroupSignature": "AMAZON.UserInput"},
     ],
 }
 # Free text and free JSON: their content is not judged by the configuration's own shape.
@@ -113,8 +134,8 @@ KNOWN_NAMES = [(path, steps) for path, steps in FIELDS if not path.endswith("par
 def test_the_configuration_that_is_broken_below_holds(bench: Workbench):
     compiled = bench.compile(FULL)
 
-    assert len(compiled.agent.tools) == 8
-    assert len(PLACES) > 60
+    assert len(compiled.agent.tools) == 12
+    assert len(PLACES) > 80
 
 
 @pytest.mark.parametrize(("path", "steps"), PLACES, ids=[path for path, _ in PLACES])
@@ -173,7 +194,7 @@ def test_a_misspelt_field_is_reported_once_with_the_name_that_was_meant(
         ("contextConfiguration.compactAt", 0.09, "at least 0.1"),
         ("contextConfiguration.compactAt", 0.91, "at most 0.9"),
         ("builtInTools[1]", "read_mor", "did you mean `read_more`?"),
-        ("builtInTools[1]", "read_more", "as in builtInTools[0]"),
+        ("builtInTools[1]", "read_more", "as builtInTools[0] does; one is enough"),
         ("idleSessionTTLInSeconds", 59, "at least 60"),
         ("limits.maxLaps", 25.5, "a whole number"),
         ("limits.maxLaps", True, "a whole number"),
@@ -195,8 +216,29 @@ def test_a_misspelt_field_is_reported_once_with_the_name_that_was_meant(
         ("actionGroups[1].functionSchema.functions[0].timeoutSeconds", 301, "at most 300"),
         ("actionGroups[1].functionSchema.functions[0].maxAttempts", 11, "at most 10"),
         ("actionGroups[1].functionSchema.functions[1].name", "open", "another function"),
-        ("actionGroups[1].functionSchema.functions[0].requireConfirmation", True, "not supported in this"),
-        ("actionGroups[1].functionSchema.functions[0].requireApproval", "ENABLED", "not supported in this"),
+        ("actionGroups[1].functionSchema.functions[0].requireConfirmation", "YES", "ENABLED or DISABLED"),
+        ("actionGroups[1].functionSchema.functions[0].requireApproval", 1, "ENABLED or DISABLED"),
+        ("actionGroups[2].actionGroupExecutor.customControl", "RETURN_CONTOL", "must be RETURN_CONTROL"),
+        ("actionGroups[3].parentActionGroupSignature", "AMAZON.CodeInterpreter", "must be AMAZON.UserInput"),
+        ("approvals.expireAfterSeconds", 59, "at least 60"),
+        ("approvals.expireAfterSeconds", 2_592_001, "at most 2,592,000"),
+        ("approvals.approvers", [], "at least 1"),
+        ("approvals.approvers", ["scope:approve"] * 51, "at most 50"),
+        ("approvals.approvers[0]", "approve", "such as key:0123456789ab, or a scope"),
+        ("approvals.approvers[0]", "scope:boss", "must be run, read, approve or admin"),
+        ("approvals.approvers[0]", "key:two words", "must be a principal"),
+        ("escalation.when", "x" * 1_001, "at most 1,000"),
+        ("escalation.target", "arn:aws:lambda:us-east-1:123456789012:function:x", "arn:aws:sqs:REGION"),
+        ("escalation.target", "arn:aws:sns:us-east-1:12345:topic", "arn:aws:sns:REGION"),
+        ("escalation.target", "https://sqs.us-east-1.amazonaws.com/1/desk", "a queue or a topic"),
+        ("agentCollaboration", "SUPERVISOR_ROUTER", "must be SUPERVISOR or DISABLED"),
+        ("agentCollaborators", [{}] * 21, "at most 20"),
+        ("agentCollaborators[0].agent", "helper", "this agent itself"),
+        ("agentCollaborators[0].agent", "two words", "letters, digits, - and _"),
+        ("agentCollaborators[0].collaborationInstruction", "", "must not be empty"),
+        ("agentCollaborators[0].collaborationInstruction", "x" * 4_001, "at most 4,000"),
+        ("agentCollaborators[0].relayConversationHistory", "ALL", "TO_COLLABORATOR or DISABLED"),
+        ("onUnknownOutcome", "asks", "must be report or ask (did you mean `ask`?)"),
         ("actionGroups[1].functionSchema.functions[0].parameters.order.type", "object", "boolean or array"),
         ("actionGroups[1].actionGroupName", "orders", "must be unique"),
     ],

@@ -32,7 +32,7 @@ def test_built_in_tools_come_after_the_agents_own_in_the_order_in_which_they_are
 def test_an_agent_may_have_built_in_tools_alone(bench: Workbench):
     (tool,) = bench.compile(bench.document(builtInTools=["read_more"])).agent.tools
 
-    assert (tool.action_group, tool.lambda_arn, tool.enabled) == ("freehold", "", True)
+    assert (tool.action_group, tool.executor, tool.enabled) == ("freehold", "builtIn", True)
     assert (tool.idempotent, tool.timeout_seconds, tool.max_attempts) == (True, 10, 3)
 
 
@@ -56,7 +56,10 @@ def test_a_tool_of_the_agents_own_with_the_same_name_is_named(bench: Workbench):
     problems = bench.problems(bench.document(actionGroups=groups, builtInTools=["current_time", "read_more"]))
 
     assert problems == [
-        Problem("builtInTools[1]", 'is "read_more", as a tool of the action group "archive"; rename that one')
+        Problem(
+            "builtInTools[1]",
+            'makes the tool "read_more", as the action group "archive" does; rename that one',
+        )
     ]
 
 
@@ -78,8 +81,5 @@ def test_they_count_among_the_tools_that_an_agent_may_have(bench: Workbench):
 
     assert len(bench.compile(full).agent.tools) == 128
     assert bench.problems(over) == [
-        Problem(
-            "builtInTools",
-            "make 129 tools with those of actionGroups; at most 128 are allowed in one agent",
-        )
+        Problem("builtInTools", "takes the tools to 129; at most 128 are allowed in one agent")
     ]

@@ -126,5 +126,5 @@ def test_a_group_needs_an_executor(bench: Workbench):
 
     assert (problem.path, problem.message) == (
         "actionGroups[0].actionGroupExecutor",
-        'is required: {"lambda": ARN}',
+        'is required: {"lambda": ARN}, or one of customControl, http and mcp',
     )

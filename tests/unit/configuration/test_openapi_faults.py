@@ -91,12 +91,8 @@ def test_a_fault_in_the_document_is_named_where_it_is(
         ({"x-timeoutSeconds": 301}, f"{POST}.x-timeoutSeconds", "at most 300"),
         ({"x-maxAttempts": "3"}, f"{POST}.x-maxAttempts", "must be a whole number"),
         ({"x-idempotent": "yes"}, f"{POST}.x-idempotent", "must be true or false"),
-        (
-            {"x-requireConfirmation": "ENABLED"},
-            f"{POST}.x-requireConfirmation",
-            "not supported in this version",
-        ),
-        ({"x-requireApproval": True}, f"{POST}.x-requireApproval", "not supported in this version"),
+        ({"x-requireConfirmation": "YES"}, f"{POST}.x-requireConfirmation", "must be ENABLED or DISABLED"),
+        ({"x-requireApproval": 1}, f"{POST}.x-requireApproval", "must be ENABLED or DISABLED"),
         (_body({"$dynamicRef": "#x"}), JSON_BODY, "use $ref"),
     ],
 )

@@ -159,7 +159,8 @@ def test_parameters_of_one_name_and_foreign_characters_get_keys_of_their_own(ben
     assert tool.arguments == (
         Argument("isbn", "isbn", "string", "path"),
         Argument("query_isbn", "isbn", "boolean", "query"),
-        Argument("filter_shelf", "filter[shelf]", "object", "query"),
+        # A parameter with `content` is JSON.
+        Argument("filter_shelf", "filter[shelf]", "object", "query", "json"),
     )
     assert tool.input_schema["required"] == ["isbn"]
 

@@ -6,20 +6,23 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
 
 from freehold.built_in_tools import PIECE, TOOLS
 from freehold.configuration import document
-from freehold.configuration.document import MODEL_APIS, field_names
+from freehold.configuration.document import MODEL_APIS
+from freehold.configuration.part import field_names
 from freehold.configuration.unsupported import UNUSED_IN_AGENT
+from freehold.values.agent import Wait
 
 from .conftest import Workbench
 
 PAGE = (Path(__file__).parents[3] / "docs" / "agent.md").read_text()
 # Parts of what is refused whole: the page names the field that holds them.
-REFUSED = {"when", "target", "enabled", "inference", "regions", "logContent"}
+REFUSED = {"inference", "regions", "logContent"}
 
 
 def _fields() -> Iterator[str]:
@@ -34,7 +37,23 @@ def test_the_example_compiles_without_a_warning(bench: Workbench):
     compiled = bench.compile(json.loads(example), name="customer-support-agent")
 
     assert compiled.warnings == ()
-    assert {"findBook", "open_return", "find_returns"} <= {tool.name for tool in compiled.agent.tools}
+    waits = {tool.name: tool.waits for tool in compiled.agent.tools if tool.waits}
+    assert {"findBook", "find_returns"} <= {tool.name for tool in compiled.agent.tools}
+    assert waits == {
+        "open_return": ("confirmation",),
+        "refund": ("approval",),
+        "show_label": ("result",),
+        "ask_user": ("answer",),
+        "escalate_to_human": ("handback",),
+        "billing-agent": ("agent",),
+    }
+
+
+@pytest.mark.parametrize("kind", get_args(Wait))
+def test_everything_that_a_call_may_wait_for_is_on_the_page(kind: str):
+    (row,) = re.findall(rf"^\| [^|]+ \| `{kind}` \| .*", PAGE, re.MULTILINE)
+
+    assert row
 
 
 @pytest.mark.parametrize("field", sorted(set(_fields()) - REFUSED))

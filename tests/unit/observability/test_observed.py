@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from contextlib import nullcontext
 from decimal import Decimal
 from typing import Any, cast
@@ -23,9 +24,17 @@ from freehold.errors import (
     ToolUnavailable,
 )
 from freehold.observability.invocation import Telemetry
-from freehold.observability.observed import ObservedModels, ObservedSessions, ObservedTools
-from freehold.ports import Models, Sessions
-from freehold.values.agent import ModelChoice
+from freehold.observability.observed import (
+    ObservedHttpTools,
+    ObservedMcpTools,
+    ObservedModels,
+    ObservedSessions,
+    ObservedTools,
+    ObservedWaits,
+)
+from freehold.ports import Models, Sessions, Waits
+from freehold.values.agent import ModelChoice, Server, Wait
+from freehold.values.decision import EXPIRED, Decision, Refusal
 from freehold.values.model import (
     AssistantMessage,
     ModelEntry,
@@ -36,6 +45,7 @@ from freehold.values.model import (
     UserMessage,
 )
 from freehold.values.run import CallOutcome, Marker, Principal, Result, Run, RunKey, Status
+from freehold.values.tool import Answer, HttpAnswer, HttpRequest
 
 KEY = RunKey("acme", "01M84CY6FV8TPZ8VTAMGGSRG64", 1)
 PRICE = Price(Decimal(2), Decimal(10), Decimal("0.5"), "a price list", "2026-11-01")
@@ -68,6 +78,18 @@ class Scripted:
         return self._next()
 
     def invoke(self, arn: str, event: Any, *, timeout_seconds: int) -> Any:
+        return self._next()
+
+    def call(self, server: Server, *given: Any, **more: Any) -> Any:
+        return self._next()
+
+    def park(self, run: Run, **more: Any) -> Any:
+        return self._next()
+
+    def decide(self, decision: Decision, run: Run, **more: Any) -> Any:
+        return self._next()
+
+    def refuse(self, key: RunKey, refusal: Refusal) -> Any:
         return self._next()
 
     def replace_marker(self, key: RunKey, marker: Marker, result: Result) -> Any:
@@ -203,16 +225,15 @@ def test_a_model_that_takes_over_is_a_fallback_and_counted_as_itself(
     ) == (1, 1, 1)
 
 
-@pytest.mark.parametrize(
-    ("answer", "metrics"),
-    [
-        ({"response": {}}, {"ToolLatency": 1}),
-        (ToolThrottled("slow down"), {"ToolThrottles": 1}),
-        (ToolUnavailable("gone"), {"ToolUnavailable": 1}),
-        (OutcomeUnknown("lost"), {"ToolUnavailable": 1}),
-        (ToolFailed("raised"), {"ToolLatency": 1}),
-    ],
+FAILURES = (
+    (ToolThrottled("slow down"), {"ToolThrottles": 1}),
+    (ToolUnavailable("gone"), {"ToolUnavailable": 1}),
+    (OutcomeUnknown("lost"), {"ToolUnavailable": 1}),
+    (ToolFailed("raised"), {"ToolLatency": 1}),
 )
+
+
+@pytest.mark.parametrize(("answer", "metrics"), [({"response": {}}, {"ToolLatency": 1}), *FAILURES])
 def test_an_attempt_at_a_tool_is_counted_by_what_came_of_it(
     telemetry: Telemetry, capsys: pytest.CaptureFixture[str], answer: Any, metrics: dict[str, int]
 ):
@@ -227,6 +248,127 @@ def test_an_attempt_at_a_tool_is_counted_by_what_came_of_it(
 
     assert counted(telemetry, capsys) == {("", name): number for name, number in metrics.items()}
     assert cast("Traces", telemetry.traces).told[-2:] == ["tool call", {"tool": "pay"}]
+
+
+def http_call(answer: Any, telemetry: Telemetry) -> Any:
+    tools: Any = ObservedHttpTools(lambda: Scripted(answer), telemetry)
+    return tools().call(Server("https://a.example"), HttpRequest("GET", "/orders"), tenant="acme")
+
+
+def mcp_call(answer: Any, telemetry: Telemetry) -> Any:
+    tools: Any = ObservedMcpTools(lambda: Scripted(answer), telemetry)
+    return tools().call(Server("https://a.example"), "look_up", "pin", {}, tenant="acme")
+
+
+@pytest.mark.parametrize("call", [http_call, mcp_call])
+@pytest.mark.parametrize(("error", "metrics"), FAILURES)
+def test_an_attempt_at_a_servers_tool_is_counted_as_one_at_a_lambda(
+    telemetry: Telemetry,
+    capsys: pytest.CaptureFixture[str],
+    call: Callable[[Any, Telemetry], Any],
+    error: Exception,
+    metrics: dict[str, int],
+):
+    with pytest.raises(type(error)):
+        call(error, telemetry)
+
+    assert counted(telemetry, capsys) == {("", name): number for name, number in metrics.items()}
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"), [(http_call, HttpAnswer(500, "no")), (mcp_call, Answer(ok=False, content="no"))]
+)
+def test_whatever_a_server_answers_its_time_is_counted(
+    telemetry: Telemetry,
+    capsys: pytest.CaptureFixture[str],
+    call: Callable[[Any, Telemetry], Any],
+    answer: Any,
+):
+    telemetry.note(tool="getOrders")
+
+    assert call(answer, telemetry) == answer
+
+    assert counted(telemetry, capsys) == {("", "ToolLatency"): 1}
+    assert cast("Traces", telemetry.traces).told[-2:] == ["tool call", {"tool": "getOrders"}]
+
+
+def test_what_asks_servers_is_not_made_before_it_is_needed(telemetry: Telemetry):
+    def never() -> Any:
+        raise AssertionError("nobody has called")
+
+    assert callable(cast("Any", ObservedHttpTools(never, telemetry))())
+
+
+def waits(telemetry: Telemetry, *answers: Any) -> Any:
+    return ObservedWaits(cast("Waits", Scripted(*answers)), telemetry)
+
+
+def decision(wait: Wait, by: str) -> Decision:
+    return Decision(1, 0, wait, "deny", by, 5, "digest", "request")
+
+
+@pytest.mark.parametrize(
+    ("decided", "outcome", "metrics"),
+    [
+        (decision("approval", "key:b"), "denied", {"DecisionsMade": 1}),
+        (decision("result", "key:b"), "success", {"DecisionsMade": 1}),
+        (decision("result", "key:b"), "error", {"DecisionsMade": 1, "ToolErrors": 1}),
+        # It was counted as unknown before anybody was asked.
+        (decision("outcome", "key:b"), "unknown", {"DecisionsMade": 1}),
+        (decision("approval", EXPIRED), "denied", {"DecisionsExpired": 1}),
+        # The other run's end is counted.
+        (decision("agent", "01M84CY6FV8TPZ8VTAMGGSRG64-1"), "success", {}),
+    ],
+)
+def test_a_decision_is_counted_by_who_made_it_once_it_is_written(
+    telemetry: Telemetry,
+    capsys: pytest.CaptureFixture[str],
+    decided: Decision,
+    outcome: CallOutcome,
+    metrics: dict[str, int],
+):
+    watched, given = waits(telemetry, StaleWrite("again"), None), {"result": result(outcome), "before": None}
+
+    with pytest.raises(StaleWrite):
+        watched.decide(decided, run("AWAITING"), **given)
+    watched.decide(decided, run("AWAITING"), **given)
+
+    assert counted(telemetry, capsys) == {("", name): number for name, number in metrics.items()}
+
+
+def test_a_queued_message_that_answers_a_question_has_ended(
+    telemetry: Telemetry, capsys: pytest.CaptureFixture[str]
+):
+    taken = run("CANCELLED", finished_at=4_500)
+
+    waits(telemetry, None).decide(
+        decision("answer", "key:k"), run("RUNNING"), result=result("success"), taken=taken
+    )
+
+    told = {"DecisionsMade": 1, "RunsCancelled": 1, "RunLatency": 1}
+    assert counted(telemetry, capsys) == {("", name): number for name, number in told.items()}
+
+
+def test_a_run_is_counted_as_parked_once_that_is_written(
+    telemetry: Telemetry, capsys: pytest.CaptureFixture[str]
+):
+    watched = waits(telemetry, StaleWrite("again"), None)
+
+    with pytest.raises(StaleWrite):
+        watched.park(run("AWAITING"), before=None)
+    watched.park(run("AWAITING"), before=None)
+
+    assert counted(telemetry, capsys) == {("", "RunsParked"): 1}
+
+
+def test_a_refused_decision_is_counted_each_time(telemetry: Telemetry, capsys: pytest.CaptureFixture[str]):
+    refusal = Refusal("r", "t1-l1-c0", "approve", "key:x", 5, "approvers of agent helper are: scope:approve")
+    watched = waits(telemetry, None, None)
+
+    watched.refuse(KEY, refusal)
+    watched.refuse(KEY, refusal)
+
+    assert counted(telemetry, capsys) == {("", "DecisionsRefused"): 2}
 
 
 def store(telemetry: Telemetry, *answers: Any) -> Any:

@@ -44,6 +44,19 @@ class Contents:
         except (ClientError, BotoCoreError) as error:
             raise StoreUnavailable(f"could not read {key}: {error}") from error
 
+    def upload_url(self, key: str, *, size: int, seconds: int) -> str:
+        """Where whoever has the URL may put exactly `size` bytes under `key`, for so many seconds."""
+        put = {"Bucket": self._bucket, "Key": key, "ContentLength": size}
+        return self._s3.generate_presigned_url("put_object", Params=put, ExpiresIn=seconds, HttpMethod="PUT")
+
+    def size(self, key: str) -> int | None:
+        """How many bytes lie under `key`; None where nothing does."""
+        try:
+            found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+        except (ClientError, BotoCoreError) as error:
+            raise StoreUnavailable(f"could not look for {key}: {error}") from error
+        return next((each.get("Size") for each in found if each.get("Key") == key), None)
+
     def _put(self, key: str, data: bytes, content_type: str) -> str:
         try:
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=content_type)

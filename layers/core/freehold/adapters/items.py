@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from ..values.agent import Wait
 from ..values.conversation import Compaction, Lease, Link
+from ..values.decision import Decision, Message, Parked
 from ..values.memory import Summary
 from ..values.run import Marker, Result, Run, RunKey, Session
 from . import keys
 from .records import Records, folder
-from .table import Item, Values
+from .table import Item, Put, Values
 
+IDEMPOTENCY_SECONDS = 86_400
 NEW = "attribute_not_exists(pk)"
 THERE = "attribute_exists(pk)"
 MARKED = "marked_by = :marker"
@@ -26,7 +29,8 @@ class Items:
         item = self._records.encode(run, keys.run(run.key), folder=folder(run.key), at=run.created_at)
         # ULIDs sort by time, so equal milliseconds still have one order.
         item |= _listed(keys.runs_of(run.tenant), run.created_at, run.key.run_id)
-        if not run.ended or run.undelivered or run.summary_due:
+        # One that is parked needs nobody until its time is over, and is listed by that.
+        if run.undelivered or run.summary_due or not (run.ended or run.status == "AWAITING"):
             item["open_shard"] = keys.open_shard(run.key)
         return item
 
@@ -39,6 +43,24 @@ class Items:
     def call(self, key: RunKey, record: Marker | Result) -> Item:
         where = keys.call(key, record.lap, record.call)
         return self._records.encode(record, where, folder=folder(key), at=record.at)
+
+    def parked(self, run: Run) -> Item:
+        """What lists an AWAITING run."""
+        kinds: tuple[Wait, ...] = tuple({each.kind: None for each in run.pending})
+        parked = Parked(
+            run.tenant, run.conversation, run.turn, run.agent, run.session_id, run.waits_until, kinds
+        )
+        item = self._records.encode(parked, keys.parked(run.key), folder=None, at=run.waits_until)
+        listed = _listed(keys.approvals_of(run.tenant), run.waits_until, run.key.run_id)
+        return item | listed | {"open_shard": keys.WAITS}
+
+    def decision(self, key: RunKey, decision: Decision) -> Item:
+        where = keys.decision(key, decision.lap, decision.call, decision.wait)
+        return self._records.encode(decision, where, folder=folder(key), at=decision.at)
+
+    def message(self, key: RunKey, message: Message) -> Item:
+        where = keys.message(key, message.at, message.id)
+        return self._records.encode(message, where, folder=folder(key), at=message.at)
 
     def compaction(self, key: RunKey, compaction: Compaction) -> Item:
         where = keys.compaction(key, compaction.lap)
@@ -88,6 +110,14 @@ def unchanged_session(before: Session | None) -> tuple[str, Values]:
     # A session that was removed and made anew starts at another conversation, whatever its rev.
     values = {":rev": before.rev, ":conversation": before.conversation}
     return "rev = :rev AND conversation = :conversation", values
+
+
+def used(run: Run, idempotency: tuple[str, str], *, at: int) -> Put:
+    """What makes a repeat of a request with that key and digest find the run."""
+    key, digest = idempotency
+    item = keys.idempotency(run.tenant, key) | {"run_id": run.key.run_id, "request_digest": digest}
+    expires = {"expires_at": at // 1000 + IDEMPOTENCY_SECONDS}
+    return item | expires | {"schema": 1, "kind": "idempotency"}, NEW, None
 
 
 def kind_or_new(kind: str) -> tuple[str, Values]:

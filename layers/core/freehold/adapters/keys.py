@@ -92,6 +92,40 @@ def compaction(key: RunKey, number: int) -> Key:
     return {"pk": conversation(key), "sk": f"{compactions(key.turn)}#LAP#{number:04d}#COMPACTION"}
 
 
+def waits(number: int | None = None) -> str:
+    """Prefix of all that is written while a turn waits, or while any does.
+
+    The turn's place in the list of parked runs lies there itself.
+    """
+    return "WAIT#" if number is None else f"WAIT#{number:06d}"
+
+
+def parked(key: RunKey) -> Key:
+    return {"pk": conversation(key), "sk": waits(key.turn)}
+
+
+def decisions(number: int, lap: int) -> str:
+    """Prefix of what was decided about a lap."""
+    return f"{waits(number)}#LAP#{lap:04d}#"
+
+
+def decision(key: RunKey, lap: int, index: int, kind: str) -> Key:
+    return {"pk": conversation(key), "sk": f"{decisions(key.turn, lap)}CALL#{index:03d}#{kind}"}
+
+
+def refusal(key: RunKey, refusal_id: str) -> Key:
+    return {"pk": conversation(key), "sk": f"{waits(key.turn)}#REFUSED#{quoted(refusal_id)}"}
+
+
+def messages(number: int) -> str:
+    """Prefix of what users wrote while a person had the conversation."""
+    return f"{waits(number)}#MESSAGE#"
+
+
+def message(key: RunKey, at: int, message_id: str) -> Key:
+    return {"pk": conversation(key), "sk": f"{messages(key.turn)}{at:015d}#{quoted(message_id)}"}
+
+
 def lease(key: RunKey) -> Key:
     return {"pk": conversation(key), "sk": LEASE}
 
@@ -147,6 +181,15 @@ def leases(shard: int) -> str:
     return f"ENDS#{shard}"
 
 
+# Hash key of the index in which parked runs lie, by when they wait no longer. Few are parked in any second.
+WAITS = "WAITS"
+
+
+def approvals_of(tenant: str) -> str:
+    """Hash key of the index that lists a tenant's parked runs."""
+    return f"APPROVALS#{quoted(tenant)}"
+
+
 def runs_of(tenant: str) -> str:
     """Hash key of the index that lists a tenant's runs."""
     return f"RUNS#{quoted(tenant)}"
@@ -180,6 +223,11 @@ def replays_of(tenant: str, conversation_id: str) -> str:
 def listed_at(at: int, name: str) -> str:
     """A place in an index: by time, and among equal times by name."""
     return f"{at:015d}#{name}"
+
+
+def time_of(listed: str) -> int:
+    """The time of a place in an index."""
+    return int(listed.split("#")[0])
 
 
 def agents_of(tenant: str) -> str:

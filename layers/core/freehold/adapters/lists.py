@@ -1,4 +1,4 @@
-"""Lists of runs, sessions, memories and a conversation's items, in pages with opaque tokens."""
+"""Lists of runs, approvals, sessions, memories and a conversation's items, in pages with opaque tokens."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import TypeVar
 import msgspec
 
 from ..errors import Invalid
+from ..values.decision import Parked
 from ..values.memory import Summary
-from ..values.run import Run, RunKey, Session
+from ..values.run import Lap, Run, RunKey, Session
 from . import keys
 from .records import Record, Records
 from .table import Item, Table
@@ -62,6 +63,53 @@ class Lists:
         """The tenant's sessions as its runs; those that the table has not removed yet are among them."""
         return self._newest(keys.sessions_of(tenant), Session, wanted, limit, token)
 
+    def approvals(
+        self, tenant: str, *, agent: str | None, limit: int, token: str | None
+    ) -> tuple[list[tuple[Run, Lap]], str | None]:
+        """Parked runs that wait for people, the first due first, without what was said in them but for the lap.
+
+        A page may be short while more follow.
+        """
+        listing, found = keys.approvals_of(tenant), list[tuple[str, RunKey]]()
+        after, place, more = _place(listing, token), None, INDEX_PAGES * limit
+        for place, item in self._listed(listing, place=after, page=limit, oldest_first=True):
+            more -= 1
+            parked = self._records.decode(item, Parked) if item else None
+            if parked and agent in (None, parked.agent) and set(parked.kinds) != {"agent"}:
+                found.append((place, RunKey(tenant, parked.conversation, parked.turn)))
+            if len(found) == limit or not more:
+                break
+        else:
+            place = None
+        return self._with_laps(listing, found, place)
+
+    def _with_laps(
+        self, listing: str, found: list[tuple[str, RunKey]], end: str | None
+    ) -> tuple[list[tuple[Run, Lap]], str | None]:
+        """As many of the runs as one answer holds; `end` is where the page ends otherwise."""
+        if not found:
+            return [], _token(listing, end)
+        items = self._table.get_all([keys.run(key) for _, key in found])
+        outlines = [self._records.outline(item, Run) if item else None for item in items]
+        runs = [
+            (place, run)
+            for (place, _), run in zip(found, outlines, strict=True)
+            if run and run.status == "AWAITING"
+        ]
+        if not runs:
+            return [], _token(listing, end)
+        laps = self._table.get_all([keys.lap(run.key, run.pending[0].lap) for _, run in runs])
+        told, room, before = list[tuple[Run, Lap]](), PAGE_BYTES, None
+        for (place, run), item in zip(runs, laps, strict=True):
+            if item is not None:
+                lap = self._records.decode(item, Lap)
+                room -= sent_bytes(lap)
+                if told and room < 0:
+                    return told, _token(listing, before)
+                told.append((run, lap))
+            before = place
+        return told, _token(listing, end)
+
     def summaries(
         self, tenant: str, agent: str, *, limit: int, token: str | None
     ) -> tuple[list[Summary], str | None]:
@@ -89,7 +137,7 @@ class Lists:
         self, listing: str, kind: type[T], wanted: Mapping[str, str], limit: int, token: str | None
     ) -> tuple[list[T], str | None]:
         place, found, room, more = _place(listing, token), list[T](), PAGE_BYTES, INDEX_PAGES * limit
-        for at, item in self._listed(listing, before=place, page=limit):
+        for at, item in self._listed(listing, place=place, page=limit):
             if item and all(item.get(name) == value for name, value in wanted.items()):
                 record = self._records.decode(item, kind)
                 room -= sent_bytes(record)
@@ -101,24 +149,32 @@ class Lists:
                 return found, _token(listing, place)
         return found, None
 
-    def _listed(self, listing: str, *, before: str | None, page: int) -> Iterator[tuple[str, Item | None]]:
+    def _listed(
+        self, listing: str, *, place: str | None, page: int, oldest_first: bool = False
+    ) -> Iterator[tuple[str, Item | None]]:
         """Each place of the index with the table's item; None where that is gone, or listed elsewhere by now."""
+        index = ("RunsByTenant", "runs_of", listing)
         while True:
-            listed = self._table.newest_of_index(
-                "RunsByTenant", "runs_of", listing, before=before, limit=page
-            )
+            if oldest_first:
+                listed = self._table.first_of_index(*index, after=place or "", limit=page)
+            else:
+                listed = self._table.newest_of_index(*index, before=place, limit=page)
             if not listed:
                 return
             found = self._table.get_all([{"pk": entry["pk"], "sk": entry["sk"]} for entry in listed])
             for entry, item in zip(listed, found, strict=True):
                 at: str = entry["listed_at"]
                 yield at, item if item and item.get("listed_at") == at else None
-            before = listed[-1]["listed_at"]
+            place = listed[-1]["listed_at"]
 
     def items(self, key: RunKey, *, one_run: bool, limit: int, token: str | None) -> Page:
-        """Records in key order, and then the compactions: of one run, or of its whole conversation."""
+        """Records in key order, then compactions and what was decided: of one run, or of its whole conversation."""
         partition, turn = keys.conversation(key), key.turn if one_run else None
-        prefixes = (keys.RUNS if turn is None else keys.turn(turn), keys.compactions(turn))
+        prefixes = (
+            keys.RUNS if turn is None else keys.turn(turn),
+            keys.compactions(turn),
+            keys.waits(turn),
+        )
         listing = f"{partition} {prefixes[0]}"
         after = _place(listing, token)
         if after is not None and not after.startswith(prefixes):
@@ -136,18 +192,20 @@ class Lists:
         return Page(tuple(records), _token(listing, last))
 
     def _under(
-        self, partition: str, prefixes: tuple[str, str], limit: int, after: str | None
+        self, partition: str, prefixes: tuple[str, ...], limit: int, after: str | None
     ) -> tuple[list[Item], str | None]:
-        """One page of what begins with the first prefix, then with the second, and where the next page begins."""
-        first, second = prefixes
-        found: list[Item] = []
-        if after is None or after.startswith(first):
-            found, last = self._table.page(partition, prefix=first, limit=limit, after=after)
+        """One page of what begins with each prefix, one after the other, and where the next page begins."""
+        found, last = list[Item](), None
+        for prefix in prefixes:
+            if after is not None and not after.startswith(prefix):
+                continue
+            room = limit - len(found)
+            more, last = self._table.page(partition, prefix=prefix, limit=room, after=after)
+            found, after = found + more, None
             if last is not None or len(found) == limit:
-                return found, last or found[-1]["sk"]
-            after = None
-        more, last = self._table.page(partition, prefix=second, limit=limit - len(found), after=after)
-        return found + more, last
+                # Whether another kind follows is seen on the next page.
+                return found, last or (found[-1]["sk"] if prefix != prefixes[-1] else None)
+        return found, last
 
 
 def _token(listing: str, place: str | None) -> str | None:

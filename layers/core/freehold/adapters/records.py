@@ -15,6 +15,7 @@ import msgspec
 
 from ..values.content import Image
 from ..values.conversation import Compaction, Lease, Link
+from ..values.decision import Decision, Message, Parked, Refusal
 from ..values.memory import Summary
 from ..values.run import Discarded, Lap, LateResult, Marker, Result, Run, RunKey, Session
 from . import keys
@@ -24,7 +25,8 @@ from .table import Item
 SCHEMA = 1
 # What lies under a run.
 OfRun = Lap | Discarded | Marker | Result | LateResult
-Record = Session | Run | OfRun | Compaction | Lease | Link | Summary
+Wait = Decision | Refusal | Parked | Message
+Record = Session | Run | OfRun | Compaction | Lease | Link | Summary | Wait
 T = TypeVar("T", bound=Record)
 
 KINDS: dict[type, str] = {
@@ -39,6 +41,10 @@ KINDS: dict[type, str] = {
     Lease: "lease",
     Link: "link",
     Summary: "summary",
+    Decision: "decision",
+    Refusal: "refusal",
+    Parked: "parked",
+    Message: "message",
 }
 REQUIRED = object()
 # Conditions are on them, so they are always there.
@@ -57,13 +63,15 @@ NAMES: dict[type, frozenset[str]] = {
 TYPES: dict[str, type[Record]] = {kind: record for record, kind in KINDS.items()}
 
 CONTENT: dict[str, tuple[str, ...]] = {
-    "session": ("session_attributes",),
+    "session": ("session_attributes", "escalation"),
     "run": ("input", "model_words", "session_attributes", "prompt_session_attributes"),
     "lap": ("text", "calls", "reasoning", "session_attributes", "prompt_session_attributes"),
     "result": ("content", "session_attributes", "prompt_session_attributes"),
     "late": ("content",),
     "compaction": ("text",),
     "summary": ("notes",),
+    "decision": ("comment",),
+    "message": ("text",),
 }
 # They say themselves until when they are kept; a lease is kept until it is taken off.
 OWN_EXPIRY = (Session, Summary, Link)

@@ -8,6 +8,7 @@ from itertools import chain
 
 from ..values.content import Image
 from ..values.conversation import Compaction, Place
+from ..values.decision import Decision
 from ..values.history import History
 from ..values.run import ENDED, Discarded, Lap, LateResult, Marker, Result, Run, RunKey, Session, Totals
 from . import keys
@@ -61,6 +62,10 @@ class SessionReads:
             self._records.decode(written, Lap) if written else None,
             state if isinstance(state, Marker | Result) else None,
         )
+
+    def decisions(self, key: RunKey, lap: int) -> Sequence[Decision]:
+        found = self._table.query(keys.conversation(key), prefix=keys.decisions(key.turn, lap))
+        return [self._records.decode(item, Decision) for item in found]
 
     def image(self, image: Image) -> Image:
         return self._records.loaded(image)

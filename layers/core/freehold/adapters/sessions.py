@@ -12,12 +12,22 @@ from ..values.conversation import Compaction, Lease, Link
 from ..values.memory import Summary
 from ..values.run import Discarded, Lap, LateResult, Marker, Result, Run, RunKey, Session
 from . import keys
-from .items import MARKED, NEW, NOT_ERASED, THERE, Items, kind_or_new, marked, unchanged, unchanged_session
+from .items import (
+    MARKED,
+    NEW,
+    NOT_ERASED,
+    THERE,
+    Items,
+    kind_or_new,
+    marked,
+    unchanged,
+    unchanged_session,
+    used,
+)
 from .records import Records, folder
 from .session_reads import SessionReads
 from .table import Item, OnKey, Put, Table, from_wire, to_wire
 
-IDEMPOTENCY_SECONDS = 86_400
 # Longer than notes are kept after the last run of their session; each of its runs puts the link again.
 LINK_SECONDS = 400 * 86_400
 
@@ -54,10 +64,7 @@ class DynamoSessions(SessionReads):
         if summary:
             puts.append((self._items.summary(summary), NEW, None))
         if idempotency:
-            key, digest = idempotency
-            used = keys.idempotency(run.tenant, key) | {"run_id": run.key.run_id, "request_digest": digest}
-            expires = {"expires_at": run.created_at // 1000 + IDEMPOTENCY_SECONDS}
-            puts.append((used | expires | {"schema": 1, "kind": "idempotency"}, NEW, None))
+            puts.append(used(run, idempotency, at=run.created_at))
         checks: list[OnKey] = [(keys.run(replayed), THERE, None)] if replayed else []
         try:
             self._table.transact(puts, checks=checks)
@@ -182,7 +189,8 @@ class DynamoSessions(SessionReads):
         for result in results:
             marker = markers.get((result.lap, result.call))
             puts.append((self._items.call(run.key, result), *marked(marker)))
-        self._table.transact(puts)
+        deletes: list[OnKey] = [(keys.parked(run.key), THERE, None)] if before.status == "AWAITING" else []
+        self._table.transact(puts, deletes=deletes)
 
     def activate(
         self, run: Run, *, before: Run, session: Session | None, session_before: Session | None

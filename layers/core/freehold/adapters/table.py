@@ -149,9 +149,11 @@ class Table:
             ExpressionAttributeValues=to_wire({":value": value}),
         )
 
-    def first_of_index(self, index: str, name: str, value: str, *, before: str, limit: int) -> list[Item]:
-        """The first keys of an index that are listed before a place."""
-        return self._indexed(index, name, value, before=before, limit=limit)
+    def first_of_index(
+        self, index: str, name: str, value: str, *, before: str | None = None, after: str = "", limit: int
+    ) -> list[Item]:
+        """The first keys of an index that are listed before a place, or after one."""
+        return self._indexed(index, name, value, before=before, after=after, limit=limit)
 
     def newest_of_index(
         self, index: str, name: str, value: str, *, before: str | None, limit: int
@@ -160,11 +162,21 @@ class Table:
         return self._indexed(index, name, value, before=before, limit=limit, ScanIndexForward=False)
 
     def _indexed(
-        self, index: str, name: str, value: str, *, before: str | None, limit: int, **order: Any
+        self,
+        index: str,
+        name: str,
+        value: str,
+        *,
+        before: str | None,
+        limit: int,
+        after: str = "",
+        **order: Any,
     ) -> list[Item]:
         condition, values = f"{name} = :value", {":value": value}
         if before is not None:
-            condition, values = f"{condition} AND listed_at < :before", values | {":before": before}
+            condition, values = f"{condition} AND listed_at < :place", values | {":place": before}
+        elif after:
+            condition, values = f"{condition} AND listed_at > :place", values | {":place": after}
         with named_errors(f"read {value}"):
             found = self.client.query(
                 TableName=self.name,

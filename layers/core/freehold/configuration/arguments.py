@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from freehold.configuration.schemas import type_of
+from freehold.configuration.styles import AS_PLACED, Style
 from freehold.values.agent import Argument
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from freehold.configuration.references import Schema
     from freehold.values.agent import Place
 
@@ -31,15 +34,15 @@ class Arguments:
     _required: list[str] = field(default_factory=list[str])
     _arguments: list[Argument] = field(default_factory=list[Argument])
 
-    def add(self, name: str, schema: Any, place: Place, *, required: bool) -> None:
+    def add(self, name: str, schema: Any, place: Place, *, required: bool, style: Style = AS_PLACED) -> None:
         """Offer `name` to the model, under another key where that one is taken or not allowed."""
         key = self._free_key(name, "body" if place == "wholeBody" else place)
         self._properties[key] = schema
-        self._arguments.append(Argument(key, name, type_of(schema), place))
+        self._arguments.append(Argument(key, name, type_of(schema), place, *style))
         if required:
             self._required.append(key)
 
-    def add_body(self, schema: Any, *, required: bool) -> None:
+    def add_body(self, schema: Any, *, required: bool, styles: Mapping[str, Style] | None = None) -> None:
         """Offer the properties of a plain object one by one, and any other body as one argument.
 
         A required property is required even where the body may be left out: what the model sends is then
@@ -51,7 +54,8 @@ class Arguments:
             return
         properties, needed = plain
         for name, part in properties.items():
-            self.add(name, part, "body", required=name in needed)
+            style = (styles or {}).get(name, AS_PLACED)
+            self.add(name, part, "body", required=name in needed, style=style)
 
     def done(self) -> tuple[Schema, tuple[Argument, ...]]:
         """The input schema and where each of its keys goes."""

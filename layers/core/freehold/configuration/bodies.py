@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from freehold.configuration.arguments import plain_object
 from freehold.configuration.paths import at, choices
+from freehold.configuration.styles import Style, styles_of_form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from freehold.configuration.references import Schema
 
@@ -26,19 +27,30 @@ class NoTool(Exception):
 
 @dataclass(frozen=True)
 class Body:
-    """A body as it is asked for: its bare media type, for tools look it up without a charset, and its schema."""
+    """A body as it is asked for: its bare media type, for tools look it up without a charset, and its schema.
+
+    `styles` are those of a form's fields, where the document says any.
+    """
 
     media_type: str
     schema: Any
+    styles: Mapping[str, Style] = field(default_factory=dict[str, Style])
 
 
-def body_of(content: Schema, path: str, inlined: Callable[[Any, str], Any]) -> Body | None:
+def body_of(
+    content: Schema,
+    path: str,
+    inlined: Callable[[Any, str], Any],
+    sendable: Callable[[str], bool] | None = None,
+) -> Body | None:
     """The body of `content`, its schema `inlined`; None for a form without fields.
 
+    Media types that are not `sendable` are passed over.
     Raises `NoTool` where it is a file or the like.
     """
     bare = {kind: kind.partition(";")[0].strip().lower() for kind in content}
-    for kind in sorted(content, key=lambda kind: _rank(bare[kind])):
+    kinds = [kind for kind in content if sendable is None or sendable(bare[kind])]
+    for kind in sorted(kinds, key=lambda kind: _rank(bare[kind])):
         media: object = content[kind]
         given: object = cast("Schema", media).get("schema") if isinstance(media, dict) else None
         schema = inlined({} if given is None else given, at(path, kind, "schema"))
@@ -49,8 +61,10 @@ def body_of(content: Schema, path: str, inlined: Callable[[Any, str], Any]) -> B
             return None
         writable = _writable(bare[kind], schema, is_described=given is not None)
         if writable is not None:
-            return Body(bare[kind], writable)
-    raise NoTool(f"its body is {choices(list(content)[:3])}")
+            styles = styles_of_form(media) if bare[kind] == FORM else {}
+            return Body(bare[kind], writable, styles)
+    unsent = "" if kinds else ", which is not sent over HTTP"
+    raise NoTool(f"its body is {choices(list(content)[:3])}{unsent}")
 
 
 def is_json(bare: str) -> bool:

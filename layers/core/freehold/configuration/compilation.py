@@ -6,21 +6,34 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from freehold.configuration.built_in import built_in_problems, built_in_tools
+from freehold.configuration.built_in import (
+    Addition,
+    addition_problems,
+    ask_user,
+    built_in_tools,
+    signature_problems,
+)
+from freehold.configuration.collaborators import (
+    collaborator_problems,
+    collaborator_tools,
+    collaborator_warnings,
+)
 from freehold.configuration.document import ActionGroup, AgentDocument
 from freehold.configuration.functions import function_tools
 from freehold.configuration.group import MOST_TOOLS, Group
+from freehold.configuration.http_executor import http_problems, http_server
+from freehold.configuration.mcp_executor import McpServers, mcp_problems, mcp_tools
 from freehold.configuration.models import model_choice, model_problems, model_warnings
 from freehold.configuration.naming import with_unique_names
 from freehold.configuration.operations import openapi_tools
 from freehold.configuration.paths import at, show
 from freehold.configuration.reading import plain_data_problems
 from freehold.configuration.selection import excerpt_text
-from freehold.configuration.unsupported import UNUSED_IN_AGENT, UNUSED_IN_GROUP, refused, refused_in_group
+from freehold.configuration.unsupported import UNUSED_IN_AGENT, UNUSED_IN_GROUP, refused
 from freehold.configuration.validation import parse
 from freehold.decide import MODEL_TIMEOUT_SECONDS
 from freehold.errors import Denied, Invalid, NotFound, Problem
-from freehold.values.agent import Agent, Context, Inference, Limits, Memory, Tool
+from freehold.values.agent import Agent, Approvals, Context, Inference, Limits, Memory, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -56,10 +69,12 @@ def compile_agent(
     schemas: Schemas,
     known_model: Callable[[str], ModelEntry | None],
     region: str | None = None,
+    mcp: McpServers | None = None,
 ) -> Compiled:
     """Check `document` and make its tools; raises `Invalid` with every problem.
 
-    `name` is the URL's; `region` is where Amazon Bedrock is asked, if that is known.
+    `name` is the URL's; `region` is where Amazon Bedrock is asked, if that is known. Where no `mcp` is given, tools of
+    MCP servers are left out, with a warning.
     """
     if not isinstance(document, dict):
         raise Invalid(f"is {show(document)}; an agent configuration is an object")
@@ -70,14 +85,15 @@ def compile_agent(
     warnings = _unused(source, UNUSED_IN_AGENT, "")
     used = {key: value for key, value in source.items() if key not in UNUSED_IN_AGENT}
     agent = parse(AgentDocument, used, "", problems, also_known=UNUSED_IN_AGENT)
-    groups = _Groups(schemas, problems, warnings)
+    groups = _Groups(schemas, mcp, problems, warnings)
     tools = groups.tools(source.get("actionGroups"))
     if agent:
         problems += refused(agent)
-        problems += built_in_problems(agent.built_in_tools, tools)
-        tools += built_in_tools(agent.built_in_tools)
+        added = [*groups.added, *built_in_tools(agent), *collaborator_tools(agent)]
+        problems += addition_problems(added, tools)
+        tools += tuple(one.tool for one in added)
         problems += _across(agent, tools, name, known_model)
-        warnings += model_warnings(agent, tools, known_model, region)
+        warnings += [*collaborator_warnings(agent), *model_warnings(agent, tools, known_model, region)]
     if problems or agent is None:
         raise Invalid(_some(problems))
     source = {**source, "actionGroups": groups.source} if groups.source else dict(source)
@@ -98,11 +114,13 @@ class _Groups:
     """Makes the tools of all action groups and, beside them, the groups with their schemas put in."""
 
     schemas: Schemas
+    mcp: McpServers | None
     problems: list[Problem]
     warnings: list[str]
 
     def __post_init__(self) -> None:
         self.source: list[Any] = []
+        self.added: list[Addition] = []
 
     def tools(self, given: object) -> tuple[Tool, ...]:
         tools: list[Tool] = []
@@ -131,8 +149,9 @@ class _Groups:
         return parse(ActionGroup, one, path, self.problems, also_known=UNUSED_IN_GROUP)
 
     def _tools_of(self, group: ActionGroup, path: str, index: int) -> list[Tool]:
-        self.problems += refused_in_group(group, path)
         if group.parent_action_group_signature is not None:
+            self.problems += signature_problems(group, path)
+            self.added.append(ask_user(group, path))
             return []
         self.problems += _parts_missing(group, path)
         executor = group.action_group_executor
@@ -142,7 +161,14 @@ class _Groups:
             group.action_group_state == "ENABLED",
             self.problems,
             self.warnings,
+            returns_control=bool(executor and executor.custom_control),
+            http=http_server(executor and executor.http),
         )
+        if executor and executor.http:
+            self.problems += http_problems(executor.http, group, path)
+        if executor and executor.mcp:
+            self.problems += mcp_problems(executor.mcp, group, path)
+            return mcp_tools(executor.mcp, made, self.mcp, at(path, "actionGroupExecutor", "mcp"))
         if group.function_schema:
             return function_tools(group.function_schema, made, at(path, "functionSchema"))
         if group.api_schema:
@@ -175,8 +201,12 @@ def _within(problem: Problem, path: str) -> Problem:
 
 def _parts_missing(group: ActionGroup, path: str) -> Iterator[Problem]:
     if group.action_group_executor is None:
-        yield Problem(at(path, "actionGroupExecutor"), 'is required: {"lambda": ARN}')
-    if group.api_schema is None and group.function_schema is None:
+        yield Problem(
+            at(path, "actionGroupExecutor"),
+            'is required: {"lambda": ARN}, or one of customControl, http and mcp',
+        )
+    lists_itself = group.action_group_executor is not None and group.action_group_executor.mcp is not None
+    if group.api_schema is None and group.function_schema is None and not lists_itself:
         yield Problem(path, "has no tools: exactly one of apiSchema and functionSchema is required")
     if group.api_schema is not None and group.function_schema is not None:
         yield Problem(path, "has both apiSchema and functionSchema; exactly one is allowed")
@@ -191,6 +221,7 @@ def _across(
     """What no field shows by itself."""
     if name is not None and agent.agent_name != name:
         yield Problem("agentName", f"is {show(agent.agent_name)}, but the address names {show(name)}")
+    yield from collaborator_problems(agent)
     yield from model_problems(agent, known_model)
     if agent.execution_mode == "fast":
         yield from _too_slow(tools)
@@ -199,7 +230,9 @@ def _across(
 def _too_slow(tools: tuple[Tool, ...]) -> Iterator[Problem]:
     """Express ends after five minutes: one model call and one round of tools must fit into 240 s."""
     most = FAST_SECONDS - MODEL_TIMEOUT_SECONDS
-    slow = [tool for tool in tools if tool.enabled and tool.timeout_seconds > most]
+    slow = [
+        tool for tool in tools if tool.enabled and tool.timeout_seconds > most and not tool.returns_control
+    ]
     if slow:
         named = ", ".join(f"{tool.name} ({tool.timeout_seconds} s)" for tool in slow)
         yield Problem(
@@ -214,6 +247,7 @@ def _agent(
 ) -> Agent:
     inference, limits = document.inference_configuration, document.limits
     context, memory = document.context_configuration, document.memory_configuration
+    approvals, escalation = document.approvals, document.escalation
     return Agent(
         name=document.agent_name,
         model=model_choice(document.foundation_model, known_model),
@@ -242,4 +276,9 @@ def _agent(
         memory=memory
         and Memory(memory.storage_days, memory.session_summary_configuration.max_recent_sessions),
         context=Context(context.window_tokens, context.compact_at),
+        approvals=Approvals(
+            approvals.expire_after_seconds, tuple(approvals.approvers), approvals.not_requester
+        ),
+        on_unknown_outcome=document.on_unknown_outcome,
+        escalation_target=(escalation.target if escalation.enabled else None) or "",
     )

@@ -5,36 +5,27 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from freehold.configuration.http_executor import HttpExecutor
+from freehold.configuration.mcp_executor import McpExecutor
+from freehold.configuration.part import Json, Name, Part, refused
+from freehold.configuration.participants import AgentCollaborator, Approvals, Escalation
+from freehold.configuration.tool_options import ToolOptions
 
 MODEL_APIS = ("converse", "responses", "openai_compatible", "rehearsal")
 ParameterType = Literal["string", "number", "integer", "boolean", "array"]
-Json = dict[str, Any]
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _FUNCTION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _QUALIFIER = re.compile(r"\$LATEST|[A-Za-z0-9_-]{1,128}")
 
 
-def _refused(message: str) -> PydanticCustomError:
-    # pydantic fills {braces} in from the context, so the message itself travels as one.
-    return PydanticCustomError("freehold", "{message}", {"message": message})
-
-
-def _name(value: str) -> str:
-    if not _NAME.fullmatch(value):
-        raise _refused("must be 1 to 100 of letters, digits, - and _")
-    return value
-
-
 def _lambda_arn(value: str) -> str:
     parts = value.split(":")
     if len(parts) not in (7, 8) or parts[0] != "arn" or not re.fullmatch(r"aws(-[a-z-]+)?", parts[1]):
-        raise _refused(
+        raise refused(
             "must be a Lambda function ARN: arn:aws:lambda:REGION:ACCOUNT:function:NAME, or …:NAME:QUALIFIER"
         )
     rules = (
@@ -47,18 +38,14 @@ def _lambda_arn(value: str) -> str:
     )
     for kept, rule in rules:
         if not kept:
-            raise _refused(f"must be a Lambda function ARN that {rule}")
+            raise refused(f"must be a Lambda function ARN that {rule}")
     return value
 
 
 def _bucket(value: str) -> str:
     if not _BUCKET.fullmatch(value):
-        raise _refused("must be the name of an S3 bucket: 3 to 63 of lower-case letters, digits, - and .")
+        raise refused("must be the name of an S3 bucket: 3 to 63 of lower-case letters, digits, - and .")
     return value
-
-
-def _switch(value: object) -> object:
-    return {True: "ENABLED", False: "DISABLED"}[value] if isinstance(value, bool) else value
 
 
 def _s3_uri(value: object) -> object:
@@ -66,7 +53,7 @@ def _s3_uri(value: object) -> object:
         return value
     bucket, _, key = value.removeprefix("s3://").partition("/")
     if not value.startswith("s3://") or not key:
-        raise _refused(
+        raise refused(
             'must be "s3://BUCKET/KEY", {"s3": {"s3BucketName", "s3ObjectKey"}} or {"payload": TEXT}'
         )
     return {"s3": {"s3BucketName": bucket, "s3ObjectKey": key}}
@@ -74,38 +61,12 @@ def _s3_uri(value: object) -> object:
 
 def _model(value: object) -> object:
     if not isinstance(value, str | dict):
-        raise _refused('must be the id of a model, or {"model", "api"}')
+        raise refused('must be the id of a model, or {"model", "api"}')
     return {"model": value} if isinstance(value, str) else cast("Json", value)
 
 
-Name = Annotated[str, AfterValidator(_name)]
 LambdaArn = Annotated[str, AfterValidator(_lambda_arn)]
-Switch = Annotated[Literal["ENABLED", "DISABLED"], BeforeValidator(_switch)]
 Count = Annotated[int, Field(ge=1)]
-ToolTimeout = Annotated[int, Field(ge=1, le=300)]
-Attempts = Annotated[int, Field(ge=1, le=10)]
-
-
-class Part(BaseModel):
-    """A JSON object of the configuration: camelCase names, no unknown ones, no silent conversions."""
-
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, alias_generator=to_camel, allow_inf_nan=False
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_not_given(cls, data: object) -> object:
-        if not isinstance(data, dict):
-            return data
-        given = cast("dict[object, object]", data)
-        known = field_names(cls)
-        return {key: value for key, value in given.items() if value is not None or key not in known}
-
-
-def field_names(part: type[BaseModel]) -> list[str]:
-    """The fields of `part` as they are written in JSON."""
-    return [field.alias or name for name, field in part.model_fields.items()]
 
 
 class S3Object(Part):
@@ -124,11 +85,11 @@ class ApiSchema(Part):
     @model_validator(mode="after")
     def _is_one_source(self) -> ApiSchema:
         if self.file is not None:
-            raise _refused(
+            raise refused(
                 "has a file; `freehold apply` reads it and sends its text as payload, the API cannot"
             )
         if (self.s3 is None) == (self.payload is None):
-            raise _refused("must have exactly one of s3 and payload")
+            raise refused("must have exactly one of s3 and payload")
         return self
 
 
@@ -136,16 +97,6 @@ class Parameter(Part):
     type: ParameterType
     description: Annotated[str, Field(max_length=1_000)] = ""
     required: bool = False
-
-
-class ToolOptions(Part):
-    """What may be said about one tool, in a function schema or as `x-…` in an OpenAPI operation."""
-
-    require_confirmation: Switch = "DISABLED"
-    require_approval: Switch = "DISABLED"
-    idempotent: bool | None = None
-    timeout_seconds: ToolTimeout = 60
-    max_attempts: Attempts = 3
 
 
 class Function(ToolOptions):
@@ -157,7 +108,7 @@ class Function(ToolOptions):
     @model_validator(mode="after")
     def _has_one_schema(self) -> Function:
         if self.parameters is not None and self.input_schema is not None:
-            raise _refused("must not have both parameters and inputSchema")
+            raise refused("must not have both parameters and inputSchema")
         return self
 
 
@@ -168,14 +119,14 @@ class FunctionSchema(Part):
 class Executor(Part):
     lambda_arn: Annotated[LambdaArn | None, Field(alias="lambda")] = None
     custom_control: Literal["RETURN_CONTROL"] | None = None
-    http: Json | None = None
-    mcp: Json | None = None
+    http: HttpExecutor | None = None
+    mcp: McpExecutor | None = None
 
     @model_validator(mode="after")
     def _is_one_executor(self) -> Executor:
         given = [self.lambda_arn, self.custom_control, self.http, self.mcp]
         if sum(one is not None for one in given) != 1:
-            raise _refused("must have exactly one of lambda, customControl, http and mcp")
+            raise refused("must have exactly one of lambda, customControl, http and mcp")
         return self
 
 
@@ -183,7 +134,7 @@ class ActionGroup(Part):
     action_group_name: Name
     description: Annotated[str, Field(max_length=200)] = ""
     action_group_state: Literal["ENABLED", "DISABLED"] = "ENABLED"
-    parent_action_group_signature: str | None = None
+    parent_action_group_signature: Literal["AMAZON.UserInput"] | None = None
     action_group_executor: Executor | None = None
     api_schema: Annotated[ApiSchema, BeforeValidator(_s3_uri)] | None = None
     function_schema: FunctionSchema | None = None
@@ -229,12 +180,6 @@ class RunLimits(Part):
     same_call_repeats: Annotated[int, Field(ge=1, le=100)] = 3
 
 
-class Escalation(Part):
-    enabled: bool = False
-    when: str | None = None
-    target: Any = None
-
-
 class DataPolicy(Part):
     inference: Literal["any", "aws-only"] = "any"
     regions: list[str] = []
@@ -260,11 +205,11 @@ class AgentDocument(Part):
     idle_session_ttl: Annotated[int, Field(ge=60, le=31_536_000, alias="idleSessionTTLInSeconds")] = 86_400
     limits: RunLimits = RunLimits()
     execution_mode: Literal["durable", "fast"] = "durable"
-    approvals: Json | None = None
+    approvals: Approvals = Approvals()
     on_unknown_outcome: Literal["report", "ask"] = "report"
     escalation: Escalation = Escalation()
     built_in_tools: list[Literal["read_more", "current_time"]] = []
     triggers: list[Json] = []
-    agent_collaborators: list[Json] = []
-    agent_collaboration: Literal["DISABLED", "SUPERVISOR", "SUPERVISOR_ROUTER"] = "DISABLED"
+    agent_collaborators: Annotated[list[AgentCollaborator], Field(max_length=20)] = []
+    agent_collaboration: Literal["SUPERVISOR", "DISABLED"] = "SUPERVISOR"
     data_policy: DataPolicy = DataPolicy()

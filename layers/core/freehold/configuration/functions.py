@@ -10,7 +10,6 @@ from freehold.configuration.naming import plain_name
 from freehold.configuration.paths import at, show
 from freehold.configuration.references import References
 from freehold.configuration.schemas import check_schema
-from freehold.configuration.unsupported import refused_options
 from freehold.configuration.wording import shortened
 from freehold.errors import Invalid, Problem
 from freehold.values.agent import Tool
@@ -27,7 +26,6 @@ def function_tools(schema: FunctionSchema, group: Group, path: str) -> list[Tool
     seen: set[str] = set()
     for index, function in enumerate(schema.functions):
         here = at(path, "functions", index)
-        group.problems += refused_options(function, here)
         if function.name in seen:
             message = f"is {show(function.name)}, which another function of this group has"
             group.problems.append(Problem(at(here, "name"), message))
@@ -42,23 +40,24 @@ def function_tools(schema: FunctionSchema, group: Group, path: str) -> list[Tool
 def _tool(function: Function, group: Group, path: str) -> Tool:
     arguments = Arguments()
     if function.input_schema is not None:
-        _add_schema(function.input_schema, arguments, at(path, "inputSchema"))
+        add_schema(function.input_schema, arguments, at(path, "inputSchema"))
     for name, parameter in (function.parameters or {}).items():
         arguments.add(name, _parameter(parameter), "function", required=parameter.required)
     schema, places = arguments.done()
-    return Tool(
+    tool = Tool(
         name=plain_name(function.name) or "function",
         description=shortened(function.description.strip() or function.name),
         input_schema=schema,
         action_group=group.name,
         arguments=places,
-        lambda_arn=group.lambda_arn,
+        lambda_arn="",
         idempotent=bool(function.idempotent),
         enabled=group.enabled,
         function=function.name,
         timeout_seconds=function.timeout_seconds,
         max_attempts=function.max_attempts,
     )
+    return group.with_executor(tool, function)
 
 
 def _parameter(parameter: Parameter) -> Schema:
@@ -71,7 +70,8 @@ def _parameter(parameter: Parameter) -> Schema:
     return made
 
 
-def _add_schema(given: Schema, arguments: Arguments, path: str) -> None:
+def add_schema(given: Schema, arguments: Arguments, path: str) -> None:
+    """Offer the properties of an object's schema; raises `Invalid` for one that no model takes."""
     try:
         schema: Any = Inliner(References(given)).inline(given, path)
     except TooLarge:

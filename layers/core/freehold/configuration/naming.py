@@ -43,7 +43,8 @@ def with_unique_names(tools: Sequence[Tool]) -> tuple[Tool, ...]:
 
 
 def _with_digest(name: str, tool: Tool, taken: set[str]) -> str:
-    identity = "\0".join((tool.action_group, tool.function or f"{tool.http_method} {tool.api_path}"))
+    called = tool.collaborator.agent if tool.collaborator else f"{tool.http_method} {tool.api_path}"
+    identity = "\0".join((tool.action_group, tool.function or called))
     salt = 0
     while True:
         digest = hashlib.sha256(f"{identity}\0{salt}".encode()).hexdigest()[:_DIGITS]

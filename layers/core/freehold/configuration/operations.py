@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,14 @@ from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
 from freehold.configuration.bodies import NoTool
-from freehold.configuration.document import ToolOptions, field_names
+from freehold.configuration.document import ToolOptions
 from freehold.configuration.group import MOST_NAMED, MOST_TOOLS
+from freehold.configuration.http_executor import can_be_sent, kept_from_the_model, server_of
 from freehold.configuration.inlining import MAX_LEVELS, Inliner, TooLarge
 from freehold.configuration.naming import plain_name
 from freehold.configuration.openapi import MOST_PROBLEMS, faults_in, read_openapi
 from freehold.configuration.parameters import OperationArguments
+from freehold.configuration.part import field_names
 from freehold.configuration.paths import at, close_to
 from freehold.configuration.references import References
 from freehold.configuration.selection import (
@@ -27,7 +29,6 @@ from freehold.configuration.selection import (
     excerpt,
     operations_of,
 )
-from freehold.configuration.unsupported import refused_options
 from freehold.configuration.validation import parse
 from freehold.configuration.wording import for_tool
 from freehold.errors import Invalid, Problem
@@ -112,6 +113,7 @@ class _Tools:
         self.version_30 = self.document["openapi"].startswith("3.0")
         schemes = api_key_parameters(self.document).values()
         self.keys = {(scheme["in"], scheme["name"].lower()) for scheme in schemes}
+        self.keys |= kept_from_the_model(self.group.http) if self.group.http else set[tuple[str, str]]()
         self.ids: set[str] = set()
         self.left_out = [str(problem) for problem in self.faulty]
         self.cut: list[str] = []
@@ -170,23 +172,23 @@ class _Tools:
         if options is None:
             return []
         repeatable = operation.method in ("get", "head")
-        return [
-            Tool(
-                name=self._name(operation),
-                description=_description(operation),
-                input_schema=schema,
-                action_group=self.group.name,
-                arguments=places,
-                lambda_arn=self.group.lambda_arn,
-                idempotent=repeatable if options.idempotent is None else options.idempotent,
-                enabled=self.group.enabled,
-                api_path=operation.url,
-                http_method=operation.method.upper(),
-                body_content_type=media_type,
-                timeout_seconds=options.timeout_seconds,
-                max_attempts=options.max_attempts,
-            )
-        ]
+        tool = Tool(
+            name=self._name(operation),
+            description=_description(operation),
+            input_schema=schema,
+            action_group=self.group.name,
+            arguments=places,
+            lambda_arn="",
+            idempotent=repeatable if options.idempotent is None else options.idempotent,
+            enabled=self.group.enabled,
+            api_path=operation.url,
+            http_method=operation.method.upper(),
+            body_content_type=media_type,
+            timeout_seconds=options.timeout_seconds,
+            max_attempts=options.max_attempts,
+        )
+        tool = self.group.with_executor(tool, options)
+        return [replace(tool, http=server_of(operation, tool.http)) if tool.http else tool]
 
     def _name(self, operation: Operation) -> str:
         given = plain_name(operation.operation_id)
@@ -226,7 +228,8 @@ class _Tools:
 
     def _asked(self, operation: Operation, deepest: int, longest: int) -> tuple[OperationArguments, Inliner]:
         inliner = Inliner(self.references, self.version_30, deepest, most=MOST_SCHEMAS, terse=True)
-        asked = OperationArguments(operation, inliner, self.keys)
+        sendable = can_be_sent if self.group.http else None
+        asked = OperationArguments(operation, inliner, self.keys, sendable)
         characters = len(json.dumps(asked.arguments.done()[0], ensure_ascii=False))
         if characters > longest:
             raise TooLarge(f"{characters:,} characters; at most {longest:,} are allowed")
@@ -234,7 +237,7 @@ class _Tools:
 
 
 def _options(operation: Operation, group: Group) -> ToolOptions | None:
-    """What the operation's `x-…` extensions say; None where they are wrong or not supported."""
+    """What the operation's `x-…` extensions say; None where they are wrong."""
     known = field_names(_Extensions)
     given: Schema = {}
     for key, value in operation.node.items():
@@ -242,11 +245,7 @@ def _options(operation: Operation, group: Group) -> ToolOptions | None:
             given[key] = value
         elif key.startswith("x-") and (close := close_to(key, known, alike=0.85)):
             group.warnings.append(f"{at(operation.path, key)} has no effect; did you mean {close}?")
-    before = len(group.problems)
-    options = parse(_Extensions, given, operation.path, group.problems)
-    if options:
-        group.problems += refused_options(options, operation.path, prefix="x-")
-    return options if len(group.problems) == before else None
+    return parse(_Extensions, given, operation.path, group.problems)
 
 
 def _description(operation: Operation) -> str:

@@ -9,11 +9,12 @@ from freehold.configuration.bodies import NoTool, body_of
 from freehold.configuration.notes import LONGEST_EXAMPLE
 from freehold.configuration.paths import at
 from freehold.configuration.schemas import check_schema
+from freehold.configuration.styles import style_of
 from freehold.configuration.wording import for_field
 from freehold.errors import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from freehold.configuration.inlining import Inliner
     from freehold.configuration.references import Schema
@@ -30,14 +31,22 @@ _NOT_ARGUMENTS = {("header", name) for name in ("accept", "content-type", "autho
 class OperationArguments:
     """Collects `arguments`; `mended` names path parameters that the document forgot, or declares for no place.
 
-    `keys` are the API keys, by place and lower-case name. Raises `Invalid`, `NoTool` and `TooLarge`.
+    `keys` are the API keys, by place and lower-case name; `sendable` says which media types a body may have.
+    Raises `Invalid`, `NoTool` and `TooLarge`.
     """
 
-    def __init__(self, operation: Operation, inliner: Inliner, keys: Collection[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        operation: Operation,
+        inliner: Inliner,
+        keys: Collection[tuple[str, str]],
+        sendable: Callable[[str], bool] | None = None,
+    ) -> None:
         self.arguments = Arguments()
         self.mended: list[str] = []
         self.media_type: str | None = None
         self._operation, self._inliner, self._keys = operation, inliner, keys
+        self._sendable = sendable
         self._add_parameters()
         self._add_body()
 
@@ -60,7 +69,8 @@ class OperationArguments:
             if isinstance(schema, dict):
                 schema = _with_notes(cast("Schema", schema), parameter)
             required = parameter.get("required") is True or place == "path"
-            self.arguments.add(name, schema, cast("Any", place), required=required)
+            style = style_of(parameter, place)
+            self.arguments.add(name, schema, cast("Any", place), required=required, style=style)
 
     def _declared(self) -> Iterator[tuple[Any, str]]:
         operation = self._operation
@@ -93,7 +103,7 @@ class OperationArguments:
         if not content:
             return
         try:
-            found = body_of(cast("Schema", content), at(path, "content"), self._inlined)
+            found = body_of(cast("Schema", content), at(path, "content"), self._inlined, self._sendable)
         except NoTool:
             if operation.method not in _WITHOUT_BODY:
                 raise
@@ -101,7 +111,8 @@ class OperationArguments:
         if found is None:
             return
         self.media_type = found.media_type
-        self.arguments.add_body(found.schema, required=cast("Schema", body).get("required") is True)
+        required = cast("Schema", body).get("required") is True
+        self.arguments.add_body(found.schema, required=required, styles=found.styles)
 
     def _inlined(self, schema: Any, path: str) -> Any:
         made = self._inliner.inline(schema, path)

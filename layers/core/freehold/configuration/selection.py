@@ -13,7 +13,7 @@ from freehold.configuration.references import References, refs_in, steps_of
 from freehold.errors import Invalid, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from freehold.configuration.references import Schema
 
@@ -122,7 +122,9 @@ def examples_of(names: set[str]) -> str:
     return ", ".join(show(name) for name in sorted(names)[:3]) + (" and others" if len(names) > 3 else "")
 
 
-def excerpt(document: Schema, operations: Sequence[Operation]) -> Schema:
+def excerpt(
+    document: Schema, operations: Sequence[Operation], *, unused: Collection[str] = _UNUSED_IN_OPERATION
+) -> Schema:
     """The part of `document` that tools are made of: `operations` without answers, and all that they refer to."""
     paths: Schema = {}
     for one in operations:
@@ -130,8 +132,8 @@ def excerpt(document: Schema, operations: Sequence[Operation]) -> Schema:
         if isinstance(raw, dict) and "$ref" in raw:
             paths[one.url] = raw
             continue
-        shared = {key: part for key, part in one.item.items() if key not in METHODS and key != "servers"}
-        node = {key: part for key, part in one.node.items() if key not in _UNUSED_IN_OPERATION}
+        shared = {key: part for key, part in one.item.items() if key not in METHODS and key not in unused}
+        node = {key: part for key, part in one.node.items() if key not in unused}
         paths.setdefault(one.url, shared)[one.method] = {**node, "responses": _ANY_RESPONSES}
     info = cast("Schema", document["info"]) if isinstance(document.get("info"), dict) else {}
     title, version = (str(info.get(key, "")) for key in ("title", "version"))
@@ -151,7 +153,10 @@ def excerpt_text(text: str, wanted: Sequence[str], path: str) -> str:
     document = read_openapi(text, path)
     found = operations_of(document, References(document), path)
     operations = [one for one in found if isinstance(one, Operation)]
-    return json.dumps(excerpt(document, chosen(operations, wanted, path)), ensure_ascii=False)
+    # What an operation's own servers are worth depends on who asks them, which is not known here.
+    unused = _UNUSED_IN_OPERATION - {"servers"}
+    made = excerpt(document, chosen(operations, wanted, path), unused=unused)
+    return json.dumps(made, ensure_ascii=False)
 
 
 def _keep_referred(document: Schema, made: Schema) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from freehold.configuration.document import Part, field_names
+from freehold.configuration.part import Part, field_names
 from freehold.configuration.paths import at, choices, close_to, show
 from freehold.errors import Problem
 

@@ -23,6 +23,7 @@ def apply(caller: Caller, name: str, body: str | None) -> Json:
         schemas=wiring.schemas(),
         known_model=wiring.catalog().find,
         region=wiring.model_region(),
+        mcp=wiring.mcp_listings(caller.tenant),
     )
     if sent_bytes(compiled.source) > PAGE_BYTES:
         raise Invalid(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..approving import Decider
 from ..errors import Denied
 from ..values.run import Principal
 
@@ -22,6 +23,10 @@ class Caller:
     def of(cls, context: Mapping[str, Any]) -> Caller:
         principal = Principal(context["callerType"], context["callerId"])
         return cls(context["tenant"], principal, frozenset(context["scopes"].split()))
+
+    @property
+    def decider(self) -> Decider:
+        return Decider(self.principal.name, self.principal, self.scopes)
 
     def needs(self, *scopes: str) -> Caller:
         """Raises `Denied` where the caller has none of these scopes; `admin` has them all."""

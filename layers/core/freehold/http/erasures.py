@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from .. import wiring
-from ..erasing import erase_memory, erase_principal
+from ..erasing import ErasingCollaborators, erase_memory, erase_principal
 from ..values.run import Principal
 from . import requests, shapes
 from .caller import Caller
@@ -22,14 +21,14 @@ def work_is_over() -> Callable[[], bool]:
     return lambda: time.monotonic() >= deadline
 
 
-def create(caller: Caller, body: str | None) -> Json:
+def create(caller: Caller, body: str | None, using: ErasingCollaborators) -> Json:
     """Erase for 20 seconds at most; `complete` is false where more is left for the same request again."""
     tenant = caller.needs("admin").tenant
     asked = requests.erasure(requests.document(body))
     until = work_is_over()
     if isinstance(asked, requests.MemoryErasure):
-        report = erase_memory(tenant, asked.agent, asked.memoryId, wiring.erasing(), until)
+        report = erase_memory(tenant, asked.agent, asked.memoryId, using, until)
     else:
         kind, _, principal_id = asked.principal.partition(":")
-        report = erase_principal(tenant, Principal(kind, principal_id), wiring.erasing(), until)
+        report = erase_principal(tenant, Principal(kind, principal_id), using, until)
     return shapes.erasure_shape(report.erased, busy=report.busy, complete=report.complete)

@@ -6,9 +6,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 
-from .. import wiring
 from ..errors import Invalid, Problem
-from ..values.agent import Agent
 from ..values.content import Image, ImageFormat
 
 MOST_IMAGES = 20
@@ -57,10 +55,3 @@ def _format(content: bytes) -> ImageFormat | None:
         if content.startswith(beginning):
             return kind if kind != "webp" or content[8:12] == b"WEBP" else None
     return None
-
-
-def check_model(agent: Agent) -> None:
-    """Raises `Invalid` where the catalog knows that the agent's model takes no images."""
-    entry = wiring.catalog().find(agent.model.model)
-    if entry is not None and not entry.images:
-        raise Invalid(f"are not taken by {entry.id}, the model of {agent.name}", path="images")

@@ -54,5 +54,6 @@ def delete(caller: Caller, agent: str, memory_id: str, query: dict[str, str] | N
     tenant = caller.needs("admin").tenant
     asked = requests.read_query(query, "sessionId")
     until = work_is_over()
-    report = forget(tenant, agent, memory_id, wiring.erasing(), until, session_id=asked.sessionId)
+    using = wiring.erasing(wiring.endings())
+    report = forget(tenant, agent, memory_id, using, until, session_id=asked.sessionId)
     return shapes.erasure_shape(report.erased, complete=report.complete)

@@ -42,8 +42,8 @@ def _document(kind: str, title: str, status: int, detail: str, path: str) -> dic
 
 
 def _more(error: FreeholdError) -> dict[str, Any]:
-    if isinstance(error, Invalid):
-        return {"problems": [{"path": each.path, "message": each.message} for each in error.problems]}
     if isinstance(error, SessionBusy):
-        return {"runId": error.run_id}
+        return {"runId": error.run_id} | ({"awaiting": True} if error.awaiting else {})
+    if error.problems:
+        return {"problems": [{"path": each.path, "message": each.message} for each in error.problems]}
     return {}

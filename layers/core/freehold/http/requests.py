@@ -31,6 +31,10 @@ IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 Attributes = dict[
     Annotated[str, Field(min_length=1, max_length=256)], Annotated[str, Field(max_length=16_384)]
 ]
+# As a run shows its calls, and names each with its arguments.
+CALL_ID = r"^t[1-9][0-9]{0,5}-l[1-9][0-9]{0,3}-c(0|[1-8]?[0-9])$"
+DIGEST = r"^[0-9a-f]{64}$"
+UPLOAD_ID = r"^[0-9a-f]{32}$"
 # As a run shows it: `key:0123456789ab`.
 PRINCIPAL = r"^[a-z]{1,20}:[!-~]{1,256}$"
 IN_WORDS = {
@@ -38,9 +42,12 @@ IN_WORDS = {
     " other than '.' and '..' alone",
     ALIAS: "is not 1 to 100 of the letters a to z and A to Z, digits, '-' and '_'",
     PRINCIPAL: "is no type with an id, such as key:0123456789ab",
+    CALL_ID: "is no id of a call, such as t1-l2-c0",
+    DIGEST: "is not the argumentsDigest of a call: 64 of the characters 0 to 9 and a to f",
+    UPLOAD_ID: "is no id that POST …/uploads has given",
 }
 Scope = Literal["run", "read", "approve", "admin", "gateway"]
-Status = Literal["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "STOPPED"]
+Status = Literal["QUEUED", "RUNNING", "AWAITING", "COMPLETED", "FAILED", "CANCELLED", "STOPPED"]
 
 
 class Body(BaseModel):

@@ -5,23 +5,32 @@ from __future__ import annotations
 import time
 import uuid
 
-from ulid import ULID
-
 from .. import wiring
-from ..beginning import BeginCollaborators, Request, begin_run, start_run
+from ..beginning import Request, start_run
 from ..ending import EndCollaborators, cancel_run
 from ..errors import NotFound
-from ..values.agent import PinnedAgent
-from ..values.run import Run, RunKey, Session
+from ..receiving import ReceiveCollaborators, receive
+from ..values.run import Run, RunKey
 from . import images, requests, shapes
+from .awaiting import awaiting_shape
 from .caller import Caller
 from .shapes import Json
 
 WAIT_STEP_SECONDS = 0.1
 
 
-def start(caller: Caller, agent: str, body: str | None, idempotency_key: str | None) -> tuple[Json, int]:
-    """Begin and start a run: 202 with its ids, or 200 with the whole of it if it ended within `waitSeconds`."""
+def start(
+    caller: Caller,
+    agent: str,
+    body: str | None,
+    idempotency_key: str | None,
+    receiving: ReceiveCollaborators,
+) -> tuple[Json, int]:
+    """Begin and start a run: 202 with its ids, or 200 with the whole of it if it ended within `waitSeconds`.
+
+    Where somebody has to decide first, the 202 says about what. A message to a session that waits for its user, or that
+    a person has in hand, goes on with the run that waits.
+    """
     caller.needs("run")
     asked = requests.read(requests.RunBody, requests.document(body))
     request = Request(
@@ -40,7 +49,7 @@ def start(caller: Caller, agent: str, body: str | None, idempotency_key: str | N
         when_busy=asked.whenBusy,
         idempotency_key=requests.idempotency_key(idempotency_key),
     )
-    run = begin_run(request, _beginning(caller.tenant, with_images=bool(request.images)))
+    run = receive(request, receiving)
     return started(run, wait_seconds=asked.waitSeconds)
 
 
@@ -49,37 +58,26 @@ def started(run: Run, *, wait_seconds: int) -> tuple[Json, int]:
     run = start_run(run, wiring.sessions(), wiring.executions(), now=wiring.now())
     run = _wait(run, wait_seconds)
     if run.ended:
-        return _whole(run), 200
+        return whole(run), 200
     ids = {"runId": run.key.run_id, "sessionId": run.session_id, "status": run.status}
-    return ids | ({"replays": run.replays} if run.replays else {}), 202
-
-
-def _beginning(tenant: str, *, with_images: bool) -> BeginCollaborators:
-    def pin(name: str, alias: str | None, session_id: str, session: Session | None) -> PinnedAgent:
-        pinned = wiring.agents().pin(tenant, name, alias, session_id, session)
-        if with_images:
-            images.check_model(pinned.agent)
-        return pinned
-
-    return BeginCollaborators(
-        sessions=wiring.sessions(),
-        pin=pin,
-        now=wiring.now,
-        new_conversation=lambda: str(ULID()),
-        wait=wiring.wait,
-    )
+    return ids | ({"replays": run.replays} if run.replays else {}) | _awaited(run), 202
 
 
 def _wait(run: Run, seconds: int) -> Run:
     until = time.monotonic() + seconds
-    while not run.ended and time.monotonic() < until:
+    while not run.ended and not _awaits_people(run) and time.monotonic() < until:
         time.sleep(WAIT_STEP_SECONDS)
         run = wiring.sessions().run(run.key) or run
     return run
 
 
+def _awaits_people(run: Run) -> bool:
+    """Whether nothing happens before somebody decides; another agent answers by itself."""
+    return any(each.kind != "agent" for each in run.pending)
+
+
 def get(caller: Caller, run_id: str) -> Json:
-    return _whole(find(caller.needs("read", "run"), run_id))
+    return whole(find(caller.needs("read", "run", "approve"), run_id))
 
 
 def find(caller: Caller, run_id: str) -> Run:
@@ -91,10 +89,16 @@ def find(caller: Caller, run_id: str) -> Run:
     return run
 
 
-def _whole(run: Run) -> Json:
-    """With the output: the text of the last lap, which for a stopped run is what it had reached."""
+def whole(run: Run) -> Json:
+    """With what it awaits, and the output: the text of the last lap, which for a stopped run is what it had reached."""
     lap = wiring.sessions().lap(run.key, run.last_lap) if run.last_lap else None
-    return shapes.run_shape(run, output=lap.text if lap else None)
+    return shapes.run_shape(run, output=lap.text if lap else None) | _awaited(run)
+
+
+def _awaited(run: Run) -> Json:
+    if not run.pending:
+        return {}
+    return {"awaiting": awaiting_shape(run, wiring.sessions().lap(run.key, run.pending[0].lap))}
 
 
 def listed(caller: Caller, query: dict[str, str] | None) -> Json:

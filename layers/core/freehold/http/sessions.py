@@ -1,20 +1,33 @@
-"""Sessions over HTTP: read, closed and erased."""
+"""Sessions over HTTP: read, handed back, closed and erased."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from .. import wiring
 from ..adapters.lists import PAGE_BYTES, sent_bytes
+from ..approving import Asked
 from ..closing import end_session
+from ..deciding import decide_call
 from ..ending import EndCollaborators
-from ..erasing import erase_session
-from ..errors import NotFound
-from ..values.run import RunKey, Session
+from ..erasing import ErasingCollaborators, erase_session
+from ..errors import Conflict, NotFound
+from ..parking import ParkCollaborators, announce
+from ..values.run import Run, RunKey, Session
 from . import requests, runs, shapes
 from .caller import Caller
 from .shapes import Json
 
 # A control character takes seven bytes as JSON text inside JSON.
 SENDABLE_CHARACTERS = PAGE_BYTES // 7
+
+
+class HandBackBody(requests.Body):
+    """`POST /sessions/{session}/hand-back`."""
+
+    note: Annotated[str, Field(min_length=1, max_length=20_000)]
 
 
 def listed(caller: Caller, query: dict[str, str] | None) -> Json:
@@ -73,16 +86,38 @@ def _sendable(item: Json) -> Json:
     return item | {"result": result[:SENDABLE_CHARACTERS], "resultLength": len(result)}
 
 
+def hand_back(caller: Caller, session_id: str, body: str | None, using: ParkCollaborators) -> Json:
+    """Give an escalated session back to its agent, which is told the note. Raises `Conflict` where it is not one."""
+    caller.needs("run", "approve")
+    note = requests.read(HandBackBody, requests.document(body)).note
+    run = _escalated(_find(caller, session_id))
+    for each in run.pending:
+        if each.kind == "handback":
+            asked = Asked(each.lap, each.call, "result", each.digest, content=note, kind="handback")
+            run = decide_call(run.key, asked, caller.decider, using.ends.deciding)
+    announce(run, using)
+    return shapes.session_shape(_find(caller, session_id))
+
+
+def _escalated(session: Session) -> Run:
+    """The run that waits for a person."""
+    turn = session.active_turn
+    run = turn and wiring.sessions().run(RunKey(session.tenant, session.conversation, turn))
+    if not run or not any(each.kind == "handback" for each in run.pending):
+        raise Conflict(f"session {session.session_id} is not escalated: its agent has it")
+    return run
+
+
 def end(caller: Caller, session_id: str, using: EndCollaborators) -> Json:
     """Close the session. `summaryPending`: its memory still lacks something, which is being made up for.
 
-    Raises `SessionBusy` while a run is at work.
+    A run that is parked is cancelled. Raises `SessionBusy` while one is at work.
     """
     session, started = end_session(caller.needs("run").tenant, session_id, using)
     return shapes.session_shape(session) | {"summaryPending": started}
 
 
-def delete(caller: Caller, session_id: str) -> Json:
-    """Erase the session with its conversation and its summary. Raises `SessionBusy` while a run is at work."""
+def delete(caller: Caller, session_id: str, using: ErasingCollaborators) -> Json:
+    """Erase the session with its conversation and its summary, as `end` ends it."""
     tenant = caller.needs("admin").tenant
-    return shapes.erasure_shape(erase_session(tenant, session_id, wiring.erasing()))
+    return shapes.erasure_shape(erase_session(tenant, session_id, using))

@@ -14,8 +14,21 @@ from ..adapters.records import Record
 from ..values.agent import Agent
 from ..values.content import Usage
 from ..values.conversation import Compaction, Erased
+from ..values.decision import Decision, Message, Refusal
 from ..values.memory import Summary
-from ..values.run import Discarded, Lap, LateResult, Marker, Principal, Result, Run, RunKey, Session
+from ..values.run import (
+    Discarded,
+    Lap,
+    LateResult,
+    Marker,
+    ParentCall,
+    Principal,
+    Result,
+    Run,
+    RunKey,
+    Session,
+)
+from ..waiting import call_id
 
 Json = dict[str, Any]
 
@@ -47,8 +60,11 @@ def run_shape(run: Run, *, output: str | None = None) -> Json:
         "createdAt": iso(run.created_at),
         "startedAt": iso(run.started_at),
         "finishedAt": iso(run.finished_at),
-        "principal": _principal(run.principal),
+        "principal": principal_shape(run.principal),
         "trigger": run.trigger,
+        "waitsUntil": iso(run.waits_until or None),
+        "children": list(run.children) or None,
+        "parent": _parent(run.tenant, run.parent) if run.parent else None,
     }
     present = {name: value for name, value in shape.items() if value is not None}
     if run.totals is None:
@@ -58,12 +74,17 @@ def run_shape(run: Run, *, output: str | None = None) -> Json:
     return present | figures | {"costUsd": _cost(totals.cost_usd)}
 
 
+def _parent(tenant: str, call: ParentCall) -> Json:
+    key = RunKey.parse(tenant, call.run_id)
+    return {"runId": call.run_id, "callId": call_id(key, call.lap, call.call) if key else None}
+
+
 def item_shape(key: RunKey, record: Record) -> Json | None:
     """One step of a run; None for what is not a step."""
     of_run = {"runId": key.run_id, "turn": key.turn}
     match record:
         case Run():
-            told: Json = {"text": record.input, "principal": _principal(record.principal)}
+            told: Json = {"text": record.input, "principal": principal_shape(record.principal)}
             if record.images:
                 told["images"] = [image.format for image in record.images]
             return {"kind": "user", **of_run, "at": iso(record.created_at), **told}
@@ -77,14 +98,33 @@ def item_shape(key: RunKey, record: Record) -> Json | None:
             return {"kind": "call", **of_run, **_call(record), "outcome": "started"}
         case Result():
             figures = {"result": record.content, "durationMs": record.duration_ms, "attempt": record.attempt}
-            return {"kind": "call", **of_run, **_call(record), "outcome": record.outcome, **figures}
+            by = {"decidedBy": record.decided_by} if record.decided_by else {}
+            return {"kind": "call", **of_run, **_call(record), "outcome": record.outcome, **figures, **by}
         case LateResult():
             named = {"at": iso(record.at), "lap": record.lap, "call": record.call, "result": record.content}
             return {"kind": "late", **of_run, **named}
         case Compaction():
             return {"kind": "compaction", **of_run, **_compaction(record)}
+        case Decision() | Refusal() | Message():
+            return {**of_run, **_waiting(key, record)}
         case _:
             return None
+
+
+def _waiting(key: RunKey, record: Decision | Refusal | Message) -> Json:
+    """What was written while the run waited."""
+    told: Json = {"at": iso(record.at), "by": record.by}
+    match record:
+        case Decision():
+            named = {"lap": record.lap, "call": record.call, "callId": call_id(key, record.lap, record.call)}
+            comment = {"comment": record.comment} if record.comment else {}
+            made = {"waitedFor": record.wait, "decision": record.verdict, **comment}
+            return {"kind": "decision", **told, **named, **made}
+        case Refusal():
+            refused = {"callId": record.call, "decision": record.verdict, "reason": record.reason}
+            return {"kind": "refusal", **told, **refused}
+        case Message():
+            return {"kind": "message", **told, "text": record.text}
 
 
 def _lap(lap: Lap) -> Json:
@@ -142,7 +182,7 @@ def _cost(cost: Decimal | None) -> float | None:
     return None if cost is None else float(cost)
 
 
-def _principal(principal: Principal) -> Json:
+def principal_shape(principal: Principal) -> Json:
     return {"type": principal.type, "id": principal.id}
 
 
@@ -162,9 +202,18 @@ def session_shape(session: Session) -> Json:
         "replay": session.ended_at == session.created_at or None,
         "turns": session.next_turn - 1,
         "activeRunId": RunKey(session.tenant, session.conversation, active).run_id if active else None,
+        "escalation": _escalation(session),
         "sessionAttributes": session.session_attributes,
     }
     return {name: value for name, value in shape.items() if value is not None}
+
+
+def _escalation(session: Session) -> Json | None:
+    found = session.escalation
+    if found is None:
+        return None
+    run_id = RunKey(session.tenant, session.conversation, found.turn).run_id
+    return {"reason": found.reason, "summary": found.summary, "since": iso(found.at), "runId": run_id}
 
 
 def summary_shape(summary: Summary) -> Json:
@@ -196,7 +245,15 @@ def page(content: Json, token: str | None) -> Json:
 
 def agent_shape(draft: Draft, agent: Agent) -> Json:
     tools = [
-        {"name": tool.name, "description": tool.description, "actionGroup": tool.action_group}
+        {
+            "name": tool.name,
+            "description": tool.description,
+            "actionGroup": tool.action_group,
+            "executor": tool.executor,
+            "waitsFor": list(tool.waits),
+            # Of a tool of an MCP server: what it is pinned by.
+            **({"definition": tool.pin} if tool.pin else {}),
+        }
         for tool in agent.tools
         if tool.enabled
     ]

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .invocation import Telemetry
 from .logs import for_others
-from .observed import ObservedModels, ObservedSessions, ObservedTools
+from .observed import (
+    ObservedHttpTools,
+    ObservedMcpTools,
+    ObservedModels,
+    ObservedSessions,
+    ObservedTools,
+    ObservedWaits,
+)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -34,7 +41,14 @@ __all__ = ["count_sweep", "handler", "logger", "observed", "report_run"]
 telemetry = Telemetry(os.environ.get("POWERTOOLS_SERVICE_NAME", "freehold"))
 logger = telemetry.logger
 
-PORTS: dict[str, Any] = {"sessions": ObservedSessions, "models": ObservedModels, "tools": ObservedTools}
+PORTS: dict[str, Any] = {
+    "sessions": ObservedSessions,
+    "waits": ObservedWaits,
+    "models": ObservedModels,
+    "tools": ObservedTools,
+    "http": ObservedHttpTools,
+    "mcp": ObservedMcpTools,
+}
 
 
 def handler(function: Handler) -> Handler:
@@ -72,7 +86,8 @@ def observed(using: Using) -> Using:
 def count_sweep(swept: Swept, using: EndCollaborators) -> None:
     """Count what an observed sweep saw and did. What did not happen is not counted, for each metric costs."""
     seen = Counter[str](cast("ObservedSessions", using.sessions).statuses.values())
-    gauges = {f"Runs{status.title()}": seen[status] for status in ("RUNNING", "QUEUED", "AWAITING")}
+    gauges = {f"Runs{status.title()}": seen[status] for status in ("RUNNING", "QUEUED")}
+    gauges["RunsAwaiting"] = swept.awaiting
     did = {
         "RunsRestarted": swept.restarted,
         "RunsLost": swept.lost,

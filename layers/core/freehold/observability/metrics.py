@@ -33,6 +33,10 @@ SERVICE_METRICS = {
     "RunsStopped": "Count",
     "RunsCancelled": "Count",
     "RunLatency": "Milliseconds",
+    "RunsParked": "Count",
+    "DecisionsMade": "Count",
+    "DecisionsExpired": "Count",
+    "DecisionsRefused": "Count",
     # Of the sweeper, each minute: how many there are …
     "RunsRunning": "Count",
     "RunsQueued": "Count",

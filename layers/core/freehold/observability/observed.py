@@ -6,10 +6,10 @@ A handler wraps them anew for each invocation, so that the domain needs to know 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import (
     ModelRejected,
@@ -20,15 +20,20 @@ from ..errors import (
     ToolThrottled,
     ToolUnavailable,
 )
+from ..values.decision import EXPIRED
 
 if TYPE_CHECKING:
-    from ..ports import Model, Models, Sessions, Tools
-    from ..values.agent import ModelChoice
+    from ..ports import HttpTools, McpTools, Model, Models, Sessions, Tools, Waits
+    from ..values.agent import ModelChoice, Server
     from ..values.conversation import Compaction
+    from ..values.decision import Decision, Refusal
     from ..values.history import History
     from ..values.model import Message, ModelEntry, ModelReply, ModelRequest
     from ..values.run import Lap, Marker, Result, Run, RunKey, Status
+    from ..values.tool import Answer, HttpAnswer, HttpRequest
     from .invocation import Telemetry
+
+    Told = TypeVar("Told")
 
 ENDS: dict[Status, str] = {
     "COMPLETED": "RunsCompleted",
@@ -105,24 +110,75 @@ class ObservedTools:
         self._tools, self._telemetry = tools, telemetry
 
     def invoke(self, arn: str, event: Mapping[str, Any], *, timeout_seconds: int) -> Any:
-        telemetry = self._telemetry
-        telemetry.content("tool event", event=lambda: _json(event))
-        began = perf_counter()
-        try:
-            with telemetry.segment("tool call", tool=telemetry.facts.get("tool", "")):
-                answer = self._tools.invoke(arn, event, timeout_seconds=timeout_seconds)
-        except ToolThrottled:
-            telemetry.count("ToolThrottles")
-            raise
-        except (ToolUnavailable, OutcomeUnknown):
-            telemetry.count("ToolUnavailable")
-            raise
-        except ToolFailed:
-            telemetry.count("ToolLatency", _milliseconds_since(began))
-            raise
+        def attempt() -> Any:
+            return self._tools.invoke(arn, event, timeout_seconds=timeout_seconds)
+
+        return _attempted(attempt, self._telemetry, event=lambda: _json(event), answer=_json)
+
+
+class ObservedHttpTools:
+    """`HttpTools`, watched as `ObservedTools` are. What `tools` makes is made with the first call."""
+
+    def __init__(self, tools: Callable[[], HttpTools], telemetry: Telemetry) -> None:
+        self._tools, self._telemetry = tools, telemetry
+
+    def __call__(self) -> ObservedHttpTools:
+        return self
+
+    def call(self, server: Server, request: HttpRequest, **more: Any) -> HttpAnswer:
+        tools = self._tools()
+        return _attempted(
+            lambda: tools.call(server, request, **more),
+            self._telemetry,
+            event=lambda: _json(asdict(request)),
+            answer=lambda answer: _json(asdict(answer)),
+        )
+
+
+class ObservedMcpTools:
+    """`McpTools`, likewise."""
+
+    def __init__(self, tools: Callable[[], McpTools], telemetry: Telemetry) -> None:
+        self._tools, self._telemetry = tools, telemetry
+
+    def __call__(self) -> ObservedMcpTools:
+        return self
+
+    def call(self, server: Server, name: str, pin: str, arguments: Mapping[str, Any], **more: Any) -> Answer:
+        tools = self._tools()
+        return _attempted(
+            lambda: tools.call(server, name, pin, arguments, **more),
+            self._telemetry,
+            event=lambda: _json({"name": name, "arguments": arguments}),
+            answer=lambda answer: _json(asdict(answer)),
+        )
+
+
+def _attempted(
+    attempt: Callable[[], Told],
+    telemetry: Telemetry,
+    *,
+    event: Callable[[], str],
+    answer: Callable[[Told], str],
+) -> Told:
+    """What one attempt at a tool answers, timed, counted by what came of it, and logged where that is asked for."""
+    telemetry.content("tool event", event=event)
+    began = perf_counter()
+    try:
+        with telemetry.segment("tool call", tool=telemetry.facts.get("tool", "")):
+            told = attempt()
+    except ToolThrottled:
+        telemetry.count("ToolThrottles")
+        raise
+    except (ToolUnavailable, OutcomeUnknown):
+        telemetry.count("ToolUnavailable")
+        raise
+    except ToolFailed:
         telemetry.count("ToolLatency", _milliseconds_since(began))
-        telemetry.content("tool answer", answer=lambda: _json(answer))
-        return answer
+        raise
+    telemetry.count("ToolLatency", _milliseconds_since(began))
+    telemetry.content("tool answer", answer=lambda: answer(told))
+    return told
 
 
 class ObservedSessions:
@@ -183,9 +239,47 @@ class ObservedSessions:
             self._telemetry.count("ToolOutcomesUnknown")
 
     def _count_end(self, run: Run) -> None:
-        self._telemetry.count(ENDS[run.status])
-        if run.finished_at is not None:
-            self._telemetry.count("RunLatency", run.finished_at - run.created_at)
+        _count_end(run, self._telemetry)
+
+
+class ObservedWaits:
+    """`Waits`. What is decided is counted once it is written; another agent's answer is the end of its run already."""
+
+    def __init__(self, waits: Waits, telemetry: Telemetry) -> None:
+        self._waits, self._telemetry = waits, telemetry
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._waits, name)
+
+    def park(self, run: Run, **more: Any) -> None:
+        self._waits.park(run, **more)
+        self._telemetry.count("RunsParked")
+
+    def decide(
+        self, decision: Decision, run: Run, *, result: Result | None, taken: Run | None = None, **more: Any
+    ) -> None:
+        self._waits.decide(decision, run, result=result, taken=taken, **more)
+        if decision.by == EXPIRED:
+            self._telemetry.count("DecisionsExpired")
+        elif decision.wait != "agent":
+            self._telemetry.count("DecisionsMade")
+        # One that stays unknown was counted when it became so.
+        if result is not None and result.outcome == "error":
+            self._telemetry.count("ToolErrors")
+        if taken is not None:
+            _count_end(taken, self._telemetry)
+
+    def refuse(self, key: RunKey, refusal: Refusal) -> None:
+        self._waits.refuse(key, refusal)
+        self._telemetry.count("DecisionsRefused")
+        told = {"run_id": key.run_id, "tenant": key.tenant, "call": refusal.call, "principal": refusal.by}
+        self._telemetry.logger.warning("decision refused", extra=told | {"reason": refusal.reason})
+
+
+def _count_end(run: Run, telemetry: Telemetry) -> None:
+    telemetry.count(ENDS[run.status])
+    if run.finished_at is not None:
+        telemetry.count("RunLatency", run.finished_at - run.created_at)
 
 
 def _news(messages: Sequence[Message]) -> Sequence[Message]:

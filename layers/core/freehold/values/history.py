@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .decision import Decision
 from .run import Discarded, Lap, LateResult, Marker, Result, Run, Spent, Totals, added
 
 
@@ -11,7 +12,8 @@ from .run import Discarded, Lap, LateResult, Marker, Result, Run, Spent, Totals,
 class History:
     """A run and what is written under it, in order: everything, or what follows its first laps.
 
-    `before` sums up the laps that were not read, because a compaction stands in their place.
+    `before` sums up the laps that were not read, because a compaction stands in their place. `decisions` are about
+    calls of the last lap, where somebody has to agree to one.
     """
 
     run: Run
@@ -21,6 +23,7 @@ class History:
     discarded: tuple[Discarded, ...] = ()
     late: dict[tuple[int, int], LateResult] = field(default_factory=dict[tuple[int, int], LateResult])
     before: Totals = Totals()
+    decisions: tuple[Decision, ...] = ()
 
     @property
     def last(self) -> Lap | None:

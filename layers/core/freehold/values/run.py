@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from .content import Image, Usage
+from .decision import Escalation, ParentCall, Pending
 
-Status = Literal["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "STOPPED"]
-CallOutcome = Literal["success", "error", "unknown", "cancelled"]
+Status = Literal["QUEUED", "RUNNING", "AWAITING", "COMPLETED", "FAILED", "CANCELLED", "STOPPED"]
+CallOutcome = Literal["success", "error", "unknown", "cancelled", "denied"]
 
 # What the model is told of a call whose outcome is `unknown`.
 UNKNOWN = (
@@ -78,6 +79,7 @@ class Session:
     session_attributes: dict[str, str] = field(default_factory=dict[str, str])
     memory_id: str | None = None
     ended_at: int | None = None
+    escalation: Escalation | None = None
     principals: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
     carried: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -130,6 +132,11 @@ class Run:
     `summary_due`: its session's memory lacks it yet; `summary_attempts` executions were begun for that, the last one at
     `summary_tried_at`.
     `replays` is the id of the run whose records answer this one's tools. `compacting` is what its compactions took.
+
+    An AWAITING run was parked at `parked_at`, for `pending`, until `waits_until` at most. `undelivered` is then set
+    until it is announced. It went on at `resumed_at`, and `deadline_at` was put off by as much: not before execution
+    `resumed_from` has one after it. `children` are ids of the
+    runs that its calls to other agents began; `parent` is the call that it answers itself.
     """
 
     tenant: str
@@ -170,6 +177,13 @@ class Run:
     summary_tried_at: int = 0
     replays: str | None = None
     compacting: Spent = Spent()
+    pending: tuple[Pending, ...] = ()
+    parked_at: int | None = None
+    waits_until: int = 0
+    resumed_at: int = 0
+    resumed_from: int = 0
+    children: tuple[str, ...] = ()
+    parent: ParentCall | None = None
     carried: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @property
@@ -256,7 +270,7 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a call came to. `content` is what the model is told."""
+    """What a call came to. `content` is what the model is told. `decided_by`: who said so, where no tool did."""
 
     lap: int
     call: int
@@ -268,6 +282,7 @@ class Result:
     attempt: int = 0
     session_attributes: dict[str, str] | None = None
     prompt_session_attributes: dict[str, str] | None = None
+    decided_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

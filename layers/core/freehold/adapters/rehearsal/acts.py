@@ -16,6 +16,7 @@ from .words import (
     BEGINNING_VERBS,
     ENDING_VERBS,
     LOOKING_VERBS,
+    NEGATIONS,
     POINTING_AT_ONE,
     POINTING_AT_SEVERAL,
     STOP,
@@ -31,7 +32,6 @@ _OPENING = lexicon(
 )
 _ASKED = lexicon("can could would will")
 _WISHES = lexicon("want wants like need needs wish going have trying try ready love hoping ask asking help")
-_NOT = lexicon("not don't never didn't cannot can't won't without no doesn't")
 _PARTICLES = lexicon("back up out off away down in")
 _ARTICLES = lexicon("a an another new my some")
 _CLAUSES = re.compile(r"[.;!?\n]+|,|\s+(?:and|then|but)\s+")
@@ -67,7 +67,7 @@ def asks_for(name: str, description: str, act: str, reading: Reading, *, sure: b
         spoken = words(clause)
         informing = bool(_QUESTION.match(clause.lower()))
         for i, word in enumerate(spoken):
-            if {other.low for other in spoken[max(0, i - 4) : i]} & _NOT:
+            if {other.low for other in spoken[max(0, i - 4) : i]} & NEGATIONS:
                 continue
             if _is_noun_wanted(spoken, i, objects) and act in BEGINNING_VERBS and not informing:
                 return True
@@ -95,7 +95,7 @@ def demanded(reading: Reading) -> str | None:
     for clause in _CLAUSES.split(reading.text):
         spoken = words(clause)
         for i, word in enumerate(spoken):
-            denied = {other.low for other in spoken[max(0, i - 4) : i]} & _NOT
+            denied = {other.low for other in spoken[max(0, i - 4) : i]} & NEGATIONS
             if word.low in _PLAIN_ACTS and not denied and _is_demanded(spoken, i, begins=False):
                 return None if _QUESTION.match(clause.lower()) else word.low
     return None

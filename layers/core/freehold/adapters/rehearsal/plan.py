@@ -10,6 +10,7 @@ from typing import Any
 
 from .choose import ENOUGH, Chooser, Fit
 from .fill import Filler, Filling
+from .handover import hands_over, wanted
 from .offers import Offer
 from .parameters import Parameter
 from .reading import Reading
@@ -54,7 +55,8 @@ class Planner:
 
     def __init__(self, conversation: Conversation, offers: Sequence[Offer]) -> None:
         self._conversation = conversation
-        self._offers = offers
+        self._people = [offer for offer in offers if hands_over(offer)]
+        self._offers = offers = [offer for offer in offers if not hands_over(offer)]
         self._chooser = Chooser(offers)
         self._supply = Supply(conversation, offers)
         # What is wanted must not change with what the run finds out.
@@ -64,6 +66,12 @@ class Planner:
     def step(self) -> Step:
         step = Step()
         reading = self._request()
+        for offer in self._people:
+            if arguments := wanted(offer, self._conversation):
+                step.targets = [offer]
+                if all(outcome.use.name != offer.name for outcome in self._conversation.made):
+                    step.calls = [(offer, arguments)]
+                return step
         targets = self._targets(reading)
         unasked = self._unasked(reading)
         if unasked and all(fit.filling.missing and fit.said < unasked.said for fit, _ in targets):

@@ -27,6 +27,8 @@ STOP = lexicon(
     you're you've your yours yourself today currently current already"""
 )
 
+NEGATIONS = lexicon("not don't never didn't cannot can't won't without no doesn't")
+
 LOOKING_VERBS = lexicon(
     """get list find search look lookup show check read fetch query view see retrieve describe browse count compare
     explain search summarize summarise track calculate estimate compute download is are was has"""

@@ -1,79 +1,17 @@
-"""What the core needs from outside. Adapters fulfil these; `wiring` chooses which."""
+"""The run protocol's items: sessions, runs and what is written under them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from .values.agent import Agent, ModelChoice
-    from .values.content import Image
-    from .values.conversation import Compaction, Erased, Lease, Link, Named, Place
-    from .values.history import History
-    from .values.memory import Summary
-    from .values.model import ModelEntry, ModelReply, ModelRequest
-    from .values.run import Discarded, Lap, LateResult, Marker, Principal, Result, Run, RunKey, Session
-
-# Of the index of open runs, and of leases.
-SHARDS = 16
-
-
-class Model(Protocol):
-    """One attempt at one model call."""
-
-    def reply(self, request: ModelRequest) -> ModelReply:
-        """Raises `ModelThrottled` or `ModelUnavailable` (try again), `ModelRejected` (never will work)."""
-        ...
-
-
-class Models(Protocol):
-    """The models that this deployment can reach."""
-
-    def choose(self, choice: ModelChoice) -> tuple[Model, ModelEntry]:
-        """The model to call and the catalog row that prices it. Raises `ModelRejected` for an unknown one."""
-        ...
-
-
-class Agents(Protocol):
-    """Compiled agents, immutable by digest."""
-
-    def snapshot(self, tenant: str, name: str, digest: str) -> Agent:
-        """Raises `NotFound`."""
-        ...
-
-
-class Executions(Protocol):
-    """The agent loop's executions."""
-
-    def start(self, run: Run) -> None:
-        """Start execution `run.execution` of `run`; one that was started already is success."""
-        ...
-
-    def summarize(self, run: Run) -> None:
-        """Start attempt `run.summary_attempts` at summing up a run that has ended; one that was started is success."""
-        ...
-
-    def state(self, run: Run) -> Literal["alive", "aborted", "dead", "unknown"]:
-        """What became of `run.execution`. `aborted`: an operator stopped it. Express answers `unknown`."""
-        ...
-
-
-class Tools(Protocol):
-    """The functions that tools run on."""
-
-    def invoke(self, arn: str, event: Mapping[str, Any], *, timeout_seconds: int) -> Any:
-        """One attempt; the function's own JSON answer.
-
-        Raises `ToolThrottled` where it surely did not run, `ToolUnavailable` where it could not be reached,
-        `OutcomeUnknown` where it may have run, `ToolFailed` where it ran and raised.
-        """
-        ...
-
-
-class Events(Protocol):
-    """The stack's event bus."""
-
-    def publish(self, detail_type: str, detail: Mapping[str, Any]) -> None: ...
+    from ..values.content import Image
+    from ..values.conversation import Compaction, Place
+    from ..values.decision import Decision, Message, Refusal
+    from ..values.history import History
+    from ..values.memory import Summary
+    from ..values.run import Discarded, Lap, LateResult, Marker, Result, Run, RunKey, Session
 
 
 class Sessions(Protocol):
@@ -82,6 +20,8 @@ class Sessions(Protocol):
     def session(self, tenant: str, session_id: str) -> Session | None: ...
 
     def run(self, key: RunKey) -> Run | None: ...
+
+    def lap(self, key: RunKey, number: int) -> Lap | None: ...
 
     def compaction(self, key: RunKey) -> Compaction | None:
         """The newest one that was made in this turn or before it."""
@@ -100,6 +40,10 @@ class Sessions(Protocol):
 
     def call(self, key: RunKey, lap: int, call: int) -> tuple[Run | None, Lap | None, Marker | Result | None]:
         """What RunTool needs, in one read."""
+        ...
+
+    def decisions(self, key: RunKey, lap: int) -> Sequence[Decision]:
+        """All that was decided about the calls of a lap."""
         ...
 
     def image(self, image: Image) -> Image:
@@ -226,75 +170,55 @@ class Sessions(Protocol):
         ...
 
 
-class Memories(Protocol):
-    """What agents remember: one summary for each session of a memory id."""
+class Waits(Protocol):
+    """What is written while a run waits. Every write is one transaction on the run's `rev`."""
 
-    def summary(self, run: Run) -> Summary | None:
-        """That of the run's session; None where it is not, or no longer, to be remembered."""
+    def park(self, run: Run, *, before: Run, session: Session | None, session_before: Session | None) -> None:
+        """Put an AWAITING run, and list it by when it waits no longer. Raises `StaleWrite`."""
         ...
 
-    def recent(self, run: Run, *, most: int, now: int) -> Sequence[Summary]:
-        """Those of other sessions in the run's memory that hold something, the newest `most`, oldest first.
+    def decide(
+        self,
+        decision: Decision,
+        run: Run,
+        *,
+        before: Run,
+        result: Result | None,
+        session: Session | None,
+        session_before: Session | None,
+        idempotency: tuple[str, str] | None,
+        taken: Run | None = None,
+        taken_before: Run | None = None,
+    ) -> None:
+        """Put a decision with the run that it changes, and the result that comes of it.
 
-        `now` is epoch ms: what has expired is left out.
+        A result takes the place of nothing, or of one that is `unknown`. A run that awaits nothing any more is no
+        longer listed. Raises `StaleWrite`, also where the call has been decided.
         """
         ...
 
-    def fold(self, summary: Summary, *, before: Summary) -> None:
-        """Put `summary` in the place of `before`. Raises `StaleWrite` where that is not there any more."""
+    def refuse(self, key: RunKey, refusal: Refusal) -> None:
+        """Write down a decision that was not taken, once."""
         ...
 
-    def all(self, tenant: str, agent: str, memory_id: str) -> Iterator[Summary]:
-        """Every summary of a memory as they are taken, oldest session first, empty ones included."""
+    def put(self, run: Run, *, before: Run) -> None:
+        """The run as it goes on waiting. Raises `StaleWrite`."""
         ...
 
-    def forget(self, named: Named) -> Erased:
-        """Delete what is remembered of a conversation, and what leads there. Where that is gone, nothing is erased."""
+    def leave_message(
+        self, message: Message, run: Run, *, before: Run, idempotency: tuple[str, str] | None
+    ) -> None:
+        """Put a message for the person who has the conversation. Raises `StaleWrite`."""
         ...
 
-
-class Conversations(Protocol):
-    """Whole conversations, and how they end."""
-
-    def lease(self, tenant: str, conversation: str) -> Lease | None: ...
-
-    def due(self, shard: int, *, now: int) -> Sequence[Lease]:
-        """Leases whose time has come, by an index: read each before acting on it."""
+    def messages(self, key: RunKey) -> Sequence[Message]:
+        """Those that came while a person had the conversation, oldest first."""
         ...
 
-    def extend(self, lease: Lease, *, due_at: int, erased_at: int | None = None) -> None:
-        """Put it, there or not. Raises `StaleWrite` where it was erased by now, unless this one is `on_request`."""
+    def sent(self, key: RunKey, message: Message) -> None:
+        """Mark a message as sent."""
         ...
 
-    def runs(self, lease: Lease) -> Sequence[Run]:
-        """Without what was said in them."""
-        ...
-
-    def anything_left(self, lease: Lease) -> bool: ...
-
-    def replays(self, lease: Lease) -> Sequence[Lease]:
-        """Leases of what replays runs of this conversation, by an index."""
-        ...
-
-    def remembered(self, tenant: str, agent: str, memory_id: str) -> Iterator[Sequence[Lease]]:
-        """Leases of the conversations that a memory remembers, or did, page by page of an index."""
-        ...
-
-    def links(self, tenant: str, principal: Principal) -> Iterator[Sequence[Link]]:
-        """All that a principal wrote to, page by page of an index."""
-        ...
-
-    def close(self, lease: Lease, session: Session | None) -> Erased:
-        """Put the lease and delete the session item, in one transaction. Raises `StaleWrite`.
-
-        On request what is remembered of the conversation goes with them: how much that was.
-        """
-        ...
-
-    def erase(self, lease: Lease) -> Erased:
-        """Delete every item and object of the conversation but its lease. Safe to repeat."""
-        ...
-
-    def end(self, lease: Lease) -> None:
-        """Delete the lease itself."""
+    def listed(self) -> Sequence[tuple[RunKey, int]]:
+        """Parked runs with the time (epoch ms) at which they wait no longer, by an index: the first 1,000 at most."""
         ...

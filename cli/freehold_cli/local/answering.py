@@ -1,0 +1,37 @@
+"""Whether what a stack is made of answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import httpx
+
+if TYPE_CHECKING:
+    from freehold_cli.local.stack import StackInfo
+
+_OK = 200
+
+
+def aws_answers(info: StackInfo) -> bool:
+    return _get(f"{info.aws_endpoint}/_ministack/health") is not None
+
+
+def front_door_answers(info: StackInfo) -> bool:
+    return _healthy(info.url, info.instance)
+
+
+def relay_answers(info: StackInfo) -> bool:
+    return info.relay_url is None or _healthy(info.relay_url, info.instance)
+
+
+def _healthy(url: str, instance: str) -> bool:
+    """Whether a process of this very stack answers there."""
+    return (_get(f"{url}/healthz") or {}).get("instance") == instance
+
+
+def _get(url: str) -> dict[str, Any] | None:
+    try:
+        answer = httpx.get(url, timeout=5.0, trust_env=False)
+        return cast("dict[str, Any]", answer.json()) if answer.status_code == _OK else None
+    except (httpx.HTTPError, ValueError):
+        return None

@@ -1,0 +1,104 @@
+"""Who may decide what about a call, and whether they decide about the call that they were shown."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from .errors import Conflict, Denied
+from .values.agent import Agent, Wait
+from .values.decision import Pending, Verdict
+from .values.run import Principal, Run
+
+ALLOWED: dict[Wait, tuple[Verdict, ...]] = {
+    "confirmation": ("approve", "deny"),
+    "approval": ("approve", "deny"),
+    "result": ("result", "deny"),
+    "answer": ("result", "deny"),
+    "handback": ("result",),
+    # By the run of that agent alone.
+    "agent": (),
+    "outcome": ("result", "deny"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """Who decides. Freehold itself, for time that has passed or another agent's run, has no `principal`."""
+
+    name: str
+    principal: Principal | None = None
+    scopes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A decision as it was sent. `digest` is what the call was shown with; `content` the result, where there is one.
+
+    `kind`: only as long as the call waits for that. `idempotency` is written with the decision. `takes` is a queued run
+    whose message it is, and which ends with that.
+    """
+
+    lap: int
+    call: int
+    verdict: Verdict
+    digest: str
+    comment: str = ""
+    content: str = ""
+    ok: bool = True
+    session_attributes: dict[str, str] | None = None
+    prompt_session_attributes: dict[str, str] | None = None
+    kind: Wait | None = None
+    idempotency: tuple[str, str] | None = None
+    takes: Run | None = None
+
+    @property
+    def request(self) -> str:
+        """Tells a repeat from another decision."""
+        attributes = [self.session_attributes, self.prompt_session_attributes]
+        told = [self.verdict, self.digest, self.comment, self.content, self.ok, *attributes]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def check(
+    name: str,
+    wanted: Pending,
+    verdict: Verdict,
+    digest: str,
+    by: Decider,
+    *,
+    run: Run,
+    agent: Agent,
+    users: Collection[str],
+) -> None:
+    """Raises `Denied` or `Conflict` where the decision is not to be taken. `users` are those of the session."""
+    if not hmac.compare_digest(digest.encode(), wanted.digest.encode()):
+        raise Conflict(
+            f"argumentsDigest does not name call {name} as it stands: read the run again and decide about what it shows"
+        )
+    _check_person(wanted.kind, by, run=run, agent=agent, users=users)
+    if verdict not in ALLOWED[wanted.kind]:
+        allowed = " or ".join(ALLOWED[wanted.kind]) or "nothing: another agent answers it"
+        raise Conflict(f"call {name} waits for {wanted.kind}; allowed is {allowed}, not {verdict}")
+
+
+def _check_person(kind: Wait, by: Decider, *, run: Run, agent: Agent, users: Collection[str]) -> None:
+    own, approves = by.principal == run.principal, is_approver(agent, by)
+    if kind == "confirmation" and not own:
+        raise Denied("only the user who asked for this run may confirm its calls")
+    if kind == "approval" and own and agent.approvals.not_requester:
+        raise Denied("whoever asked for this run may not approve its calls")
+    if kind in ("approval", "handback") and not approves:
+        raise Denied(f"approvers of agent {agent.name} are: {', '.join(agent.approvals.approvers)}")
+    if kind in ("result", "answer", "outcome") and not (own or approves or by.name in users):
+        raise Denied("only a user of this session or an approver may send this")
+
+
+def is_approver(agent: Agent, by: Decider) -> bool:
+    """By name or by scope. `admin` has every scope, but is on no list of names."""
+    named = set(agent.approvals.approvers)
+    any_scope = "admin" in by.scopes and any(name.startswith("scope:") for name in named)
+    return any_scope or bool(named & {by.name, *(f"scope:{scope}" for scope in by.scopes)})

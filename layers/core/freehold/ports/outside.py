@@ -1,0 +1,116 @@
+"""Models, tools and the other parts of AWS that the loop reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from ..values.agent import Agent, ModelChoice, Server
+    from ..values.model import ModelEntry, ModelReply, ModelRequest
+    from ..values.run import Run
+    from ..values.tool import Answer, HttpAnswer, HttpRequest
+
+
+class Model(Protocol):
+    """One attempt at one model call."""
+
+    def reply(self, request: ModelRequest) -> ModelReply:
+        """Raises `ModelThrottled` or `ModelUnavailable` (try again), `ModelRejected` (never will work)."""
+        ...
+
+
+class Models(Protocol):
+    """The models that this deployment can reach."""
+
+    def choose(self, choice: ModelChoice) -> tuple[Model, ModelEntry]:
+        """The model to call and the catalog row that prices it. Raises `ModelRejected` for an unknown one."""
+        ...
+
+
+class Agents(Protocol):
+    """Compiled agents, immutable by digest."""
+
+    def snapshot(self, tenant: str, name: str, digest: str) -> Agent:
+        """Raises `NotFound`."""
+        ...
+
+
+class Executions(Protocol):
+    """The agent loop's executions."""
+
+    def start(self, run: Run) -> None:
+        """Start execution `run.execution` of `run`; one that was started already is success."""
+        ...
+
+    def summarize(self, run: Run) -> None:
+        """Start attempt `run.summary_attempts` at summing up a run that has ended; one that was started is success."""
+        ...
+
+    def state(self, run: Run) -> Literal["alive", "aborted", "dead", "unknown"]:
+        """What became of `run.execution`. `aborted`: an operator stopped it. Express answers `unknown`."""
+        ...
+
+
+class Tools(Protocol):
+    """Tools that are Lambda functions."""
+
+    def invoke(self, arn: str, event: Mapping[str, Any], *, timeout_seconds: int) -> Any:
+        """One attempt; the function's own JSON answer.
+
+        Raises `ToolThrottled` where it surely did not run, `ToolUnavailable` where it could not be reached,
+        `OutcomeUnknown` where it may have run, `ToolFailed` where it ran and raised.
+        """
+        ...
+
+
+class HttpTools(Protocol):
+    """Tools that are operations of an HTTP API."""
+
+    def call(
+        self,
+        server: Server,
+        request: HttpRequest,
+        *,
+        tenant: str,
+        idempotency_key: str,
+        idempotent: bool,
+        timeout_seconds: float,
+    ) -> HttpAnswer:
+        """One attempt. Raises as `Tools.invoke`; a server that answers, whatever it says, has an answer."""
+        ...
+
+
+class McpTools(Protocol):
+    """Tools of MCP servers."""
+
+    def call(
+        self,
+        server: Server,
+        name: str,
+        pin: str,
+        arguments: Mapping[str, Any],
+        *,
+        tenant: str,
+        idempotency_key: str,
+        timeout_seconds: float,
+    ) -> Answer:
+        """One attempt, where the tool's definition still has the digest `pin`. Raises as `Tools.invoke`."""
+        ...
+
+
+class Events(Protocol):
+    """The stack's event bus."""
+
+    def publish(self, detail_type: str, detail: Mapping[str, Any]) -> None: ...
+
+
+class Notices(Protocol):
+    """Queues and topics of people who take conversations over."""
+
+    def send(self, target: str, notice: Mapping[str, Any], *, group: str, notice_id: str) -> None:
+        """To the queue or topic of that ARN, in order within a `group`; a repeat bears the same `notice_id`.
+
+        Raises `StoreUnavailable`.
+        """
+        ...

@@ -1,0 +1,372 @@
+"""Runs that wait: parked, decided about, and gone on with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from freehold.adapters.scripted import ScriptedModel, reply
+from freehold.ending import Ending
+from freehold.errors import Conflict, Denied, NotFound, SessionBusy
+from freehold.values.agent import Collaborator, Tool
+from freehold.values.decision import EXPIRED
+from freehold.values.model import ToolMessage
+from freehold.values.run import Run
+from world import World, agent, answer, tool
+
+PAY = ("pay", {"id": "7"})
+ASK = ("ask_user", {"question": "Which order?"})
+LOOK_UP = ("look_up", {"id": "7"})
+
+
+def guarded(*guards: Any) -> Tool:
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:pay"
+    return tool("pay", lambda_arn="", guarded_lambda=arn, idempotent=False, guards=guards)
+
+
+def asking() -> Tool:
+    schema = {"type": "object", "properties": {"question": {"type": "string"}}, "required": ["question"]}
+    return tool("ask_user", lambda_arn="", built_in="ask_user", input_schema=schema)
+
+
+def parked(world: World, *calls: Any, tools: tuple[Tool, ...], then: str = "done", **asked: Any) -> Run:
+    """A run whose first reply makes these calls, as far as it gets by itself."""
+    world.apply(replace(agent(*tools), idle_session_ttl_seconds=600))
+    world.model = ScriptedModel([reply("I have to.", calls=calls), reply(then)])
+    run = world.ask(**asked)
+    step = world.invoke_model(run)
+    if step.step == "tools":
+        for call in step.calls:
+            world.run_tool(run, call=call)
+        step = world.invoke_model(run)
+    assert step.step == "wait"
+    assert world.park(run) == "parked"
+    return world.run(run)
+
+
+def told(world: World) -> list[str]:
+    """What the model was told of the calls of the lap before."""
+    last = world.model.requests[-1].messages[-1]
+    assert isinstance(last, ToolMessage)
+    return [outcome.content for outcome in last.outcomes]
+
+
+def go_on(world: World, run: Run) -> Run:
+    """What the execution does that a decision has started."""
+    run = world.run(run)
+    step = world.invoke_model(run)
+    if step.step == "tools":
+        for call in step.calls:
+            world.run_tool(run, call=call)
+        step = world.invoke_model(run)
+    assert step.step == "finish"
+    ended = world.finish(run)
+    assert ended is not None
+    return ended
+
+
+def test_an_approved_call_is_made_once_it_is_approved(world: World):
+    world.tools.answers["pay"] = answer("paid")
+    run = parked(world, PAY, tools=(guarded("approval"),))
+
+    assert (run.status, [each.kind for each in run.pending], world.tools.events) == (
+        "AWAITING",
+        ["approval"],
+        [],
+    )
+    world.decide(run, "approve", comment="fine by me")
+
+    assert world.executions.started == [f"{run.key.run_id}-1", f"{run.key.run_id}-2"]
+    assert go_on(world, run).status == "COMPLETED"
+    assert len(world.tools.events) == 1
+    assert told(world) == ["paid\n[Comment on the approval: fine by me]"]
+
+
+def test_a_denied_call_is_never_made_and_the_model_reads_why(world: World):
+    run = parked(world, PAY, tools=(guarded("confirmation"),))
+
+    world.decide(run, "deny", by="k1", comment="too much")
+
+    assert go_on(world, run).status == "COMPLETED"
+    assert world.tools.events == []
+    assert told(world) == ["The user did not confirm this call, so it was not made. Comment: too much"]
+
+
+@pytest.mark.parametrize(
+    ("guard", "by", "scopes"),
+    [
+        ("confirmation", "boss", ("approve", "admin")),
+        ("approval", "k1", ("approve", "admin")),
+        ("approval", "other", ("run", "read")),
+    ],
+)
+def test_the_wrong_person_is_refused_and_that_is_recorded(world: World, guard: Any, by: str, scopes: Any):
+    run = parked(world, PAY, tools=(guarded(guard),))
+
+    with pytest.raises(Denied):
+        world.decide(run, "approve", by=by, scopes=scopes)
+
+    assert world.run(run) == run
+    refused = [item for item in world.everything() if item.get("kind") == {"S": "refusal"}]
+    assert [item["by"]["S"] for item in refused] == [f"key:{by}"]
+
+
+def test_a_decision_about_other_arguments_is_refused(world: World):
+    run = parked(world, PAY, tools=(guarded("approval"),))
+
+    with pytest.raises(Conflict, match="argumentsDigest"):
+        world.decide(run, "approve", digest="0" * 64)
+
+    assert world.run(run) == run
+
+
+def test_the_same_decision_again_changes_nothing_and_another_one_is_refused(world: World):
+    run = parked(world, PAY, tools=(guarded("approval"),))
+    digest = run.pending[0].digest
+    world.decide(run, "approve")
+
+    again = world.decide(run, "approve", digest=digest)
+    with pytest.raises(Conflict, match="decided already: approve by key:boss"):
+        world.decide(run, "deny", digest=digest)
+
+    assert (again.status, again.execution) == ("RUNNING", 2)
+
+
+def test_calls_that_wait_for_nobody_are_made_meanwhile_and_others_one_by_one(world: World):
+    run = parked(world, PAY, LOOK_UP, ("pay", {"id": "8"}), tools=(guarded("approval"), tool()))
+    assert [event["function"] for event in world.tools.events] == ["look_up"]
+
+    assert world.decide(run, "deny", call=0).status == "AWAITING"
+    assert world.decide(run, "approve", call=2).status == "RUNNING"
+
+    go_on(world, run)
+    assert [event["parameters"][0]["value"] for event in world.tools.events] == ["7", "8"]
+
+
+def test_a_call_that_needs_both_is_confirmed_first_and_then_approved(world: World):
+    run = parked(world, PAY, tools=(guarded("confirmation", "approval"),))
+
+    confirmed = world.decide(run, "approve", by="k1")
+    assert (confirmed.status, [each.kind for each in confirmed.pending]) == ("AWAITING", ["approval"])
+    world.decide(run, "approve")
+
+    go_on(world, run)
+    assert len(world.tools.events) == 1
+
+
+def test_the_same_person_may_be_asked_twice(world: World):
+    run = parked(world, PAY, tools=(guarded("confirmation", "approval"),))
+    first = run.pending[0].digest
+
+    confirmed = world.decide(run, "approve", by="k1")
+    again = world.decide(run, "approve", by="k1", digest=first)
+
+    assert first != confirmed.pending[0].digest
+    assert again == confirmed
+
+
+def test_a_wait_that_expires_is_denied_by_the_sweeper(world: World):
+    run = parked(world, PAY, tools=(guarded("approval"),))
+    world.pass_time(259_199)
+    assert world.sweep().expired == 0
+    world.pass_time(2)
+
+    swept = world.sweep()
+
+    assert (swept.awaiting, swept.expired) == (1, 1)
+    go_on(world, run)
+    assert told(world) == ["Nobody approved this call in time, so it was not made."]
+    assert world.tools.events == []
+    assert world.sessions.decisions(run.key, 1)[0].by == EXPIRED
+
+
+def test_a_decision_that_comes_too_late_is_refused(world: World):
+    run = parked(world, PAY, tools=(guarded("approval"),))
+    world.pass_time(259_200)
+
+    with pytest.raises(Conflict, match="time is over"):
+        world.decide(run, "approve")
+
+
+def test_time_that_a_run_waits_does_not_count(world: World):
+    run = parked(world, PAY, tools=(guarded("approval"),))
+    world.pass_time(100_000)
+
+    world.decide(run, "approve")
+
+    assert go_on(world, run).status == "COMPLETED"
+
+
+def test_a_decision_before_the_run_is_parked_is_taken(world: World):
+    world.apply(agent(guarded("approval")))
+    world.model = ScriptedModel([reply(calls=[PAY]), reply("done")])
+    run = world.ask()
+    world.invoke_model(run)
+    from freehold.waiting import digest
+
+    lap = world.sessions.lap(run.key, 1)
+    assert lap
+    world.decide(run, "approve", digest=digest(run.key, lap, 0, "approval"))
+
+    assert world.park(run) == "again"
+    assert world.executions.started == [f"{run.key.run_id}-1"]
+    go_on(world, run)
+    assert len(world.tools.events) == 1
+
+
+def test_a_result_comes_from_whoever_asked(world: World):
+    run = parked(world, LOOK_UP, tools=(tool(lambda_arn="", returns_control=True),))
+
+    world.decide(run, "result", by="k1", scopes=("run",), content="it is 42")
+
+    go_on(world, run)
+    assert told(world) == ["it is 42"]
+    with pytest.raises(Conflict):
+        world.decide(run, "result", by="k1", scopes=("run",), content="no, 43")
+
+
+def test_the_next_message_answers_a_question(world: World):
+    run = parked(world, ASK, tools=(asking(),))
+
+    same = world.write("order 7")
+
+    assert (same.key, same.status, same.execution) == (run.key, "RUNNING", 2)
+    go_on(world, run)
+    assert told(world) == ["order 7"]
+
+
+def test_a_message_that_was_queued_before_the_question_answers_it(world: World):
+    world.apply(agent(asking()))
+    world.model = ScriptedModel([reply(calls=[ASK]), reply("done")])
+    run = world.ask()
+    queued = world.write("order 7, by the way", when_busy="enqueue")
+    world.invoke_model(run)
+
+    world.park(run)
+
+    assert world.run(queued).stop_reason == "answeredQuestion"
+    go_on(world, run)
+    assert told(world) == ["order 7, by the way"]
+
+
+def test_a_message_to_a_session_that_waits_for_approval_is_refused(world: World):
+    run = parked(world, PAY, tools=(guarded("approval"),))
+
+    with pytest.raises(SessionBusy, match="awaits a decision") as busy:
+        world.write("hello?")
+
+    assert busy.value.run_id == run.key.run_id
+
+
+def test_a_parked_run_is_cancelled_at_once(world: World):
+    run = parked(world, PAY, tools=(guarded("approval"),))
+
+    assert world.cancel(run).status == "CANCELLED"
+
+    assert world.waits.listed() == []
+    with pytest.raises(Conflict, match="has ended"):
+        world.decide(run, "approve", digest="x")
+    assert world.ask("and now?").status == "RUNNING"
+
+
+def test_a_decision_about_a_call_that_waits_for_none_is_refused(world: World):
+    run = parked(world, PAY, tools=(guarded("approval"),))
+
+    with pytest.raises(NotFound):
+        world.decide(run, "approve", call=5)
+
+
+# -- a person
+
+
+def escalating() -> Tool:
+    schema = {"type": "object", "properties": {"reason": {}, "summary": {}}}
+    return tool("escalate_to_human", lambda_arn="", built_in="escalate_to_human", input_schema=schema)
+
+
+def test_a_person_has_the_conversation_until_they_hand_it_back(world: World):
+    call = ("escalate_to_human", {"reason": "a dispute", "summary": "refund of 900"})
+    run = parked(world, call, tools=(escalating(),))
+    session = world.sessions.session("acme", "s1")
+    assert session
+    assert session.escalation
+    assert (session.escalation.reason, session.escalation.summary) == ("a dispute", "refund of 900")
+
+    assert world.write("is anybody there?").key == run.key
+    world.write("hello?")
+    world.decide(run, "result", content="refunded by hand")
+
+    go_on(world, run)
+    assert told(world) == [
+        '{"handedBackWith": "refunded by hand", "userWroteMeanwhile": ["is anybody there?", "hello?"]}'
+    ]
+    session = world.sessions.session("acme", "s1")
+    assert session
+    assert session.escalation is None
+    assert [name for name, _ in world.events.published][:2] == [
+        "Agent Run Awaiting Decision",
+        "Agent Escalated",
+    ]
+
+
+# -- another agent
+
+
+def asking_agent(name: str, **more: Any) -> Tool:
+    schema = {"type": "object", "properties": {"message": {"type": "string"}}}
+    return tool(name, lambda_arn="", collaborator=Collaborator(name, **more), input_schema=schema)
+
+
+def delegated(world: World, **changes: Any) -> tuple[Run, Run]:
+    """A run that waits for another agent's, and that."""
+    world.apply(replace(agent(tool()), name="expert", **changes))
+    run = parked(world, ("expert", {"message": "what is 7?"}), tools=(asking_agent("expert"),))
+    (child,) = run.children
+    found = world.sessions.run(type(run.key).parse("acme", child))  # pyright: ignore
+    assert found
+    return run, found
+
+
+def test_another_agent_answers_in_a_session_of_its_own(world: World):
+    run, child = delegated(world)
+    assert (child.agent, child.input, child.principal) == ("expert", "what is 7?", run.principal)
+    assert child.parent
+    assert child.parent.run_id == run.key.run_id
+
+    world.model = ScriptedModel([reply("it is 42")])
+    assert world.invoke_model(child).step == "finish"
+    world.finish(child)
+
+    world.model = ScriptedModel([reply("thanks")])
+    assert go_on(world, run).status == "COMPLETED"
+    assert told(world) == ["it is 42"]
+
+
+def test_a_cancelled_run_cancels_the_runs_that_it_waits_for(world: World):
+    run, child = delegated(world)
+
+    world.cancel(run)
+
+    assert world.run(child).cancel_requested_at is not None
+
+
+def test_a_failure_of_the_other_agent_is_told(world: World):
+    run, child = delegated(world)
+    world.cancel(child)
+    world.finish(child, Ending("CANCELLED", "cancelRequested"))
+
+    world.model = ScriptedModel([reply("a pity")])
+    go_on(world, run)
+
+    (content,) = told(world)
+    assert content.startswith("Agent expert gave no answer: its run ended as")
+
+
+def test_agents_do_not_wait_for_one_another_in_a_circle(world: World):
+    run = parked(world, ("helper", {"message": "x"}), tools=(asking_agent("helper"),))
+
+    assert run.status == "RUNNING"
+    go_on(world, run)
+    assert "waits for this answer itself" in told(world)[0]
