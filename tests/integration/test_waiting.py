@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from freehold.adapters import keys
 from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.ending import Ending
 from freehold.errors import Conflict, Denied, NotFound, SessionBusy
@@ -370,3 +371,29 @@ def test_agents_do_not_wait_for_one_another_in_a_circle(world: World):
     assert run.status == "RUNNING"
     go_on(world, run)
     assert "waits for this answer itself" in told(world)[0]
+
+
+def test_a_child_is_begun_once_however_long_its_caller_could_not_be_announced(world: World):
+    run, child = delegated(world)
+    parked = world.run(run)
+    world.waits.put(replace(parked, rev=parked.rev + 1, undelivered=True), before=parked)
+    world.table.delete(
+        keys.idempotency("acme", f"agent call {run.key.run_id} 1 0"), condition="attribute_exists(pk)"
+    )
+    world.pass_time(60)
+
+    world.sweep()
+
+    assert world.run(run).children == (child.key.run_id,)
+
+
+def test_an_execution_that_has_parked_its_run_does_not_end_it(world: World):
+    run = parked(world, PAY, tools=(guarded("approval"),))
+    decided = replace(run, status="RUNNING", rev=run.rev + 1, pending=(), resumed_from=1)
+    world.waits.put(decided, before=run)
+
+    world.finish(run, Ending("FAILED"), execution=1)
+
+    assert world.run(run).status == "RUNNING"
+    assert world.park(run, execution=1) == "parked"
+    assert world.run(run).execution == 2

@@ -61,6 +61,17 @@ def begin_child(parent: Run, wanted: Pending, history: History, tool: Tool, usin
     return begin_run(request, using)
 
 
+def begun_child(parent: Run, wanted: Pending, sessions: Sessions) -> Run | None:
+    """The run that was begun for the call before, however long ago: the key that begin knows it by ends with a day."""
+    keys = (RunKey.parse(parent.tenant, name) for name in parent.children)
+    children = (sessions.run(key) for key in keys if key)
+    asked = (wanted.lap, wanted.call)
+    return next(
+        (each for each in children if each and each.parent and (each.parent.lap, each.parent.call) == asked),
+        None,
+    )
+
+
 def _session_id(parent: Run, collaborator: Collaborator) -> str:
     """One for each collaborator of a conversation, so that it knows what it was asked before."""
     name = collaborator.agent

@@ -61,12 +61,12 @@ def decide_call(key: RunKey, asked: Asked, by: Decider, using: DecideCollaborato
     for _ in range(DECIDE_ATTEMPTS):
         run, wanted = _judged(key, asked, by, using)
         if wanted is None:
-            return _go_on(run, using)
+            return go_on(run, using)
         try:
             decided = _write(run, wanted, asked, by, using)
         except StaleWrite:
             continue
-        return _go_on(decided, using)
+        return go_on(decided, using)
     raise StaleWrite(f"run {key.run_id} changed at each of {DECIDE_ATTEMPTS} attempts to decide about it")
 
 
@@ -88,7 +88,7 @@ def _judged(key: RunKey, asked: Asked, by: Decider, using: DecideCollaborators) 
     return run, wanted
 
 
-def _go_on(run: Run, using: DecideCollaborators) -> Run:
+def go_on(run: Run, using: DecideCollaborators) -> Run:
     """Start the execution that a run needs which waits no longer; the sweeper does where this dies."""
     if run.status == "RUNNING" and run.execution == run.resumed_from:
         continue_run(run.key, run.execution, using.sessions, using.executions, now=using.now())

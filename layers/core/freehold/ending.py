@@ -85,7 +85,9 @@ def finish_run(key: RunKey, execution: int, ending: Ending, using: EndCollaborat
         run = history.run
         if run.ended:
             return deliver(run, using)
-        if run.status != "RUNNING" or execution != run.execution:
+        # One that has parked its run has no more to say: whoever decided starts the next one.
+        is_current = execution == run.execution and execution != run.resumed_from
+        if run.status != "RUNNING" or not is_current:
             return run
         try:
             ended = _write(history, ending, using)

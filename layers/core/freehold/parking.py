@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from .approving import Asked, Decider
 from .beginning import BeginCollaborators, start_run
-from .collaborating import begin_child, decide_if_waiting, record_child
+from .collaborating import begin_child, begun_child, decide_if_waiting, record_child
 from .decide import decide
-from .deciding import current
+from .deciding import current, go_on
 from .ending import EndCollaborators, cancel_run, deliver
 from .errors import Conflict, Invalid, NotFound, StaleWrite
 from .ports import Notices
@@ -46,6 +46,10 @@ def park_run(key: RunKey, execution: int, using: ParkCollaborators) -> Literal["
             return "parked"
         if run.status == "AWAITING":
             announce(run, using)
+            return "parked"
+        if run.resumed_from == execution:
+            # It was parked by an attempt before this one, and a decision has been quick.
+            go_on(run, ends.deciding)
             return "parked"
         history, agent = current(key, ends.deciding)
         step = decide(history, agent, now=ends.now(), events=0)
@@ -163,7 +167,9 @@ def _ask_agent(run: Run, wanted: Pending, using: ParkCollaborators) -> None:
     if tool is None:
         return
     try:
-        child = begin_child(run, wanted, history, tool, using.begins)
+        child = begun_child(run, wanted, ends.sessions) or begin_child(
+            run, wanted, history, tool, using.begins
+        )
     except StaleWrite:
         # Its session is crowded, which passes.
         raise
