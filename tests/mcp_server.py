@@ -92,6 +92,11 @@ class McpServer:
             setattr(self, each.name, getattr(fresh, each.name))
         self._times += 1
 
+    def close(self) -> None:
+        """Take no more connections, within an answer; those that are open remain."""
+        for each in self._uvicorn.servers:
+            each.close()
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._socket.getsockname()[1]}{self._prefix}/mcp"

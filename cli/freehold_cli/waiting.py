@@ -27,8 +27,8 @@ ASKED = {
 def call(one: Awaited) -> Text:
     """The call in full, with all that it was asked with: nobody approves what was cut."""
     head = Text.assemble((one_line(one.call_id), "bold"), "  ", (one_line(one.tool), "magenta"))
-    told = one_line(f"  {ASKED.get(one.kind, one.kind)}, until {figures.clock(one.expires_at)}")
-    head.append(told, "dim").append("\n  ").append(printable(one.question or one.arguments))
+    told = one_line(f"{ASKED.get(one.kind, one.kind)}, until {figures.clock(one.expires_at)}")
+    head.append(f"  {told}", "dim").append("\n  ").append(printable(one.question or one.arguments))
     if one.reason.strip():
         head.append("\n  because: ", "dim").append(printable(one.reason.strip()))
     return head

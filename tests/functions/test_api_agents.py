@@ -12,6 +12,7 @@ import pytest
 from freehold.configuration.reading import MAX_BYTES
 
 from .deployed import Deployed, agent
+from .lambdas import environment
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "customer-support"
 
@@ -254,3 +255,18 @@ def test_a_run_on_an_alias_keeps_its_version_though_draft_and_alias_move(product
 
     runs = [product.admin.call("GET", f"/runs/{run['runId']}").body for run in (same_session, new_session)]
     assert [(run["alias"], run["agentVersion"]) for run in runs] == [("live", "1"), ("live", "2")]
+
+
+def test_no_agent_waits_for_longer_than_its_conversations_are_kept(product: Deployed):
+    waiting = agent()
+    waiting["actionGroups"][0]["functionSchema"]["functions"][0]["requireApproval"] = True
+
+    with environment(RETENTION_DAYS="3"):
+        refused = product.admin.call("PUT", "/agents/helper", waiting)
+        short = waiting | {"approvals": {"expireAfterSeconds": 172_800}}
+        taken = product.admin.call("PUT", "/agents/helper", short)
+
+    assert (refused.status, taken.status) == (400, 200)
+    (problem,) = refused.body["problems"]
+    assert problem["path"] == "approvals.expireAfterSeconds"
+    assert "172,800 are allowed" in problem["message"]

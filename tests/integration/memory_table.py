@@ -22,9 +22,10 @@ _plain = TypeDeserializer().deserialize
 
 
 class MemoryTable:
-    """A client. Each request is whole before the next one begins."""
+    """A client. Each request is whole before the next one begins; `before_write` is called ahead of each write."""
 
     def __init__(self) -> None:
+        self.before_write: Callable[[], None] = lambda: None
         self._tables: defaultdict[str, dict[tuple[str, str], Item]] = defaultdict(dict)
         self._lock = RLock()
 
@@ -63,9 +64,11 @@ class MemoryTable:
     # -- writes
 
     def put_item(self, **given: Any) -> None:
+        self.before_write()
         self._write(given, given["Item"])
 
     def delete_item(self, **given: Any) -> None:
+        self.before_write()
         self._write(given, None)
 
     def batch_write_item(self, **given: Any) -> Item:
@@ -76,6 +79,7 @@ class MemoryTable:
         return {}
 
     def transact_write_items(self, **given: Any) -> None:
+        self.before_write()
         asked = [operation for each in given["TransactItems"] for operation in each.items()]
         assert len({_place(given) for _, given in asked}) == len(asked) <= 100
         with self._lock:

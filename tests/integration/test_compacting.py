@@ -33,6 +33,11 @@ WINDOW = 4_000
 LONG = "The parcel is late, and I want to know why. " * 16
 
 
+@pytest.fixture
+def world(world_in_memory: World) -> World:
+    return world_in_memory
+
+
 def small(*tools: Any, **limits: Any) -> Agent:
     return replace(agent(*tools, **limits), context=Context(window_tokens=WINDOW))
 

@@ -36,6 +36,11 @@ LARGE = "x" * 40_000
 KEY, OTHER_KEY = Principal("key", "k1"), Principal("key", "k2")
 
 
+@pytest.fixture
+def world(world_in_memory: World) -> World:
+    return world_in_memory
+
+
 def never() -> bool:
     return False
 

@@ -288,6 +288,121 @@ def test_an_answer_counts_though_taking_leave_fails(server: McpServer):
     assert call(server).content == "you said hello"
 
 
+# -- what the SDK asks beside a call that is on its way
+
+
+def an_event(message: dict[str, Any]) -> str:
+    return f"event: message\ndata: {json.dumps({'jsonrpc': '2.0'} | message)}\n\n"
+
+
+def broken_off(_: Heard) -> Response:
+    """An answer that is to be resumed from its first event."""
+    return Response("id: e1\nretry: 1\ndata: \n\n", media_type="text/event-stream")
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("status", [307, 401, 403, 404, 405, 429, 500])
+def test_a_call_that_ran_stays_open_where_its_answer_cannot_be_resumed(
+    server: McpServer, status: int, era: str
+):
+    def resumes_nothing(heard: Heard) -> Response | None:
+        if heard.method == "GET":
+            return Response(status_code=status, headers={"location": server.url})
+        return broken_off(heard) if heard.says == "tools/call" else ERAS[era](heard)
+
+    server.instead = resumes_nothing
+
+    with pytest.raises(OutcomeUnknown):
+        call(server)
+
+    assert len(server.calls) == 1
+    assert "GET" in {heard.method for heard in server.heard}
+
+
+def test_an_answer_that_is_resumed_is_the_calls(server: McpServer):
+    def resumes(heard: Heard) -> Response | None:
+        if heard.method == "GET":
+            return Response(an_event({"id": 0, "result": text("done")}), media_type="text/event-stream")
+        return broken_off(heard) if heard.says == "tools/call" else only_handshake(heard)
+
+    server.instead = resumes
+
+    assert call(server).content == "done"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_a_call_that_is_refused_itself_has_failed(server: McpServer, status: int):
+    server.instead = at_the_call(lambda _: Response(status_code=status))
+
+    with pytest.raises(ToolFailed):
+        call(server)
+
+
+def pinging(
+    done: Callable[[], bool], before: Callable[[], None] = lambda: None
+) -> Callable[[Heard], Response]:
+    """An answer that pings first, and goes on once that is `done`."""
+
+    def answer(heard: Heard) -> Response:
+        async def events() -> Any:
+            before()
+            yield an_event({"id": "p1", "method": "ping"})
+            while not done():
+                await anyio_sleep(0.01)
+            # For the client to see what became of it.
+            await anyio_sleep(0.2)
+            yield an_event({"id": heard.body["id"], "result": text("done")})
+
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    return answer
+
+
+def answers_ping(heard: Heard) -> bool:
+    return heard.body.get("id") == "p1"
+
+
+@pytest.mark.parametrize("status", [307, 403, 429])
+def test_a_ping_whose_answer_is_refused_changes_nothing_about_the_call(server: McpServer, status: int):
+    answer = pinging(lambda: any(map(answers_ping, server.heard)))
+
+    def refuses(heard: Heard) -> Response | None:
+        if answers_ping(heard):
+            return Response(status_code=status)
+        return answer(heard) if heard.says == "tools/call" else only_handshake(heard)
+
+    server.instead = refuses
+
+    assert call(server).content == "done"
+
+
+@pytest.mark.parametrize("error", [ToolThrottled, ToolUnavailable, ToolFailed])
+def test_a_ping_that_no_credentials_are_found_for_changes_nothing_about_the_call(
+    server: McpServer, error: type[FreeholdError]
+):
+    asked: list[bytes] = []
+
+    class Lost(Badge):
+        def credentials(self, server: Server, tenant: str, request: Asked, *, deadline: float) -> Credentials:
+            if b'"p1"' not in (request.body or b""):
+                return Credentials()
+            asked.append(request.body or b"")
+            raise error("no token can be had")
+
+    answer = pinging(lambda: bool(asked))
+    server.instead = lambda heard: answer(heard) if heard.says == "tools/call" else only_handshake(heard)
+
+    assert call(server, client=client(auth=Lost())).content == "done"
+
+
+def test_a_ping_that_cannot_be_answered_leaves_the_call_sent():
+    with McpServer() as server:
+        answer = pinging(lambda: True, server.close)
+        server.instead = lambda heard: answer(heard) if heard.says == "tools/call" else only_handshake(heard)
+
+        assert call(server).content == "done"
+
+
 @pytest.mark.parametrize("code", [-32601, -32602])
 @pytest.mark.parametrize("status", [200, 400])
 def test_a_call_that_the_server_refuses_has_failed(server: McpServer, code: int, status: int):

@@ -32,6 +32,11 @@ from world import World, agent, answer
 DAY = 86_400
 
 
+@pytest.fixture
+def world(world_in_memory: World) -> World:
+    return world_in_memory
+
+
 def notes(*topics: str) -> ModelReply:
     return reply(json.dumps({"topics": topics, "openPoints": [], "preferences": []}))
 

@@ -138,6 +138,12 @@ def test_no_error_shows_the_credentials(world: HttpWorld, server: HttpsServer, s
         "p%2Fw+%22%C3%BC%22+%26+more",
         "p/w &quot;ü&quot; &amp; more",
         base64.b64encode(SECRET.encode()).decode(),
+        "p/w%20%22%C3%BC%22%20&%20more",
+        "p%2fw%20%22%c3%bc%22%20%26%20more",
+        "p&#47;w &#34;&#252;&#x22; &#x26; more",
+        "p/w &quot;&uuml;&quot; &#038; more",
+        'p/w "\\u00FC" \\u0026 more',
+        json.dumps(json.dumps({"a": SECRET})).removeprefix('"{\\"a\\": \\"').removesuffix('\\"}"'),
     ],
 )
 def test_a_secret_is_found_however_it_is_quoted(quoted: str):
@@ -145,6 +151,49 @@ def test_a_secret_is_found_however_it_is_quoted(quoted: str):
 
     assert "more" not in told
     assert told.strip('<>"') == REDACTED
+
+
+@pytest.mark.parametrize(
+    ("secret", "quoted"),
+    [
+        ("it's", "it&#39;s"),
+        ("it's", "it&apos;s"),
+        ("k?y>~k?y>~!", "az95Pn5rP3k+fiE"),
+        ("k?y>~k?y>~!", "az95Pn5rP3k-fiE"),
+        ("k?y>~k?y>~!", "az95Pn5rP3k%2BfiE%3D"),
+        ("k-1", "ay0x"),
+        ("ab/cd+ef==", "ab/cd%2Bef%3D%3D"),
+        ("ab/cd+ef==", "ab%2fcd%2bef%3d%3d"),
+        ("ab/cd+ef==", "ab/cd+ef"),
+        ("two\nlines", "two\\nlines"),
+        ("back\\slash", "back\\\\slash"),
+        ("back\\slash", "back%5Cslash"),
+        ("back\\slash", "back\\u005cslash"),
+        ("a.c", "a.c"),
+    ],
+)
+def test_a_secret_is_found_in_each_usual_spelling(secret: str, quoted: str):
+    assert redacted(f"<{quoted}>", [secret]) == f"<{REDACTED}>"
+
+
+def test_what_only_looks_like_a_secret_is_shown():
+    assert redacted("abc a+c A.C", ["a.c"]) == "abc a+c A.C"
+
+
+@pytest.mark.parametrize("sign", ["\\", "/", '"', "%", "&", "+", " ", "ü", "'"])
+def test_a_secret_of_many_signs_is_looked_for_in_no_more_than_a_moment(sign: str):
+    """With two readings for each of them it would be looked for until the next century."""
+    row = sign * 4_000
+
+    assert redacted(row, [sign * 60 + "x"]) == row
+
+
+def test_name_and_password_are_found_as_base64_for_urls(world: HttpWorld, server: HttpsServer):
+    keep(world, {"username": "me", "password": "~~?>"})
+    shown = base64.urlsafe_b64encode(b"me:~~?>").decode().rstrip("=")
+    server.script([reply(200, shown.encode())])
+
+    assert world.call(auth=Auth("basic", "crm")).text == REDACTED
 
 
 def test_without_credentials_nothing_is_left_out():

@@ -9,10 +9,13 @@ import pytest
 
 from freehold.adapters import keys
 from freehold.adapters.scripted import ScriptedModel, reply
+from freehold.beginning import Request, begin_run
 from freehold.ending import Ending
+from freehold.erasing import erase_session
 from freehold.errors import Conflict, Denied, NotFound, SessionBusy
+from freehold.parking import announce
 from freehold.values.agent import Collaborator, Tool
-from freehold.values.decision import EXPIRED
+from freehold.values.decision import EXPIRED, ParentCall
 from freehold.values.model import ToolMessage
 from freehold.values.run import Run
 from world import World, agent, answer, tool
@@ -20,6 +23,11 @@ from world import World, agent, answer, tool
 PAY = ("pay", {"id": "7"})
 ASK = ("ask_user", {"question": "Which order?"})
 LOOK_UP = ("look_up", {"id": "7"})
+
+
+@pytest.fixture
+def world(world_in_memory: World) -> World:
+    return world_in_memory
 
 
 def guarded(*guards: Any) -> Tool:
@@ -397,3 +405,111 @@ def test_an_execution_that_has_parked_its_run_does_not_end_it(world: World):
     assert world.run(run).status == "RUNNING"
     assert world.park(run, execution=1) == "parked"
     assert world.run(run).execution == 2
+
+
+def test_what_another_agent_asks_is_no_answer_to_the_user(world: World):
+    """Its run lies in the same session as the one that asks its user."""
+    run = parked(world, ASK, tools=(asking(),))
+    request = Request(
+        "acme",
+        "helper",
+        "s1",
+        "a question of another agent",
+        run.principal,
+        "agent",
+        when_busy="enqueue",
+        parent=ParentCall("other-1", 1, 0, ("other",)),
+    )
+    queued = begin_run(request, world.beginning())
+
+    announce(replace(world.run(run), undelivered=True), world.parking())
+
+    assert (world.run(queued).status, world.run(run).status) == ("QUEUED", "AWAITING")
+
+
+def test_a_message_that_finds_the_session_waiting_by_now_is_the_answer(world: World):
+    world.apply(agent(asking()))
+    world.model = ScriptedModel([reply(calls=[ASK]), reply("done")])
+    run = world.ask()
+    world.invoke_model(run)
+    read, session = [True], world.sessions.session
+
+    def parked_meanwhile(tenant: str, session_id: str) -> Any:
+        """The first look finds it at work; by the next it is parked."""
+        found = session(tenant, session_id)
+        if read and read.pop():
+            world.park(run)
+        return found
+
+    world.sessions.session = parked_meanwhile  # pyright: ignore
+
+    same = world.write("order 7", when_busy="enqueue")
+
+    assert same.key == run.key
+    assert world.run(run).status == "RUNNING"
+
+
+def test_a_run_that_nobody_waits_for_ends_before_it_begins(world: World):
+    run, child = delegated(world)
+    parent = world.run(run)
+    world.waits.put(replace(parent, rev=parent.rev + 1, children=()), before=parent)
+
+    step = world.invoke_model(child)
+
+    assert (step.step, step.status) == ("finish", "CANCELLED")
+
+
+def test_an_execution_that_was_stopped_after_it_parked_is_followed_by_the_next(world: World):
+    run = parked(world, PAY, tools=(guarded("approval"),))
+    world.waits.put(replace(run, status="RUNNING", rev=run.rev + 1, pending=(), resumed_from=1), before=run)
+    world.executions.states[f"{run.key.run_id}-1"] = "aborted"
+    world.pass_time(60)
+
+    assert world.sweep().restarted == 1
+    assert world.executions.started[-1] == f"{run.key.run_id}-2"
+
+
+def test_a_session_with_a_parked_run_is_erased_with_what_is_queued_behind_it(world: World):
+    parked(world, PAY, tools=(guarded("approval"),))
+    world.write("and this", when_busy="enqueue")
+
+    erase_session("acme", "s1", world.erasing())
+
+    assert world.sessions.session("acme", "s1") is None
+
+
+def asked_by_agent(world: World, call: Any, tool: Tool) -> tuple[Run, Run]:
+    """A run that waits for another agent's, which waits for a person itself."""
+    run, child = delegated(world)
+    world.apply(replace(agent(tool), name="expert"))
+    fresh = replace(child, agent_digest=world.agents.draft("acme", "expert").digest, rev=child.rev + 1)
+    world.waits.put(fresh, before=child)
+    world.model = ScriptedModel([reply(calls=[call]), reply("it is 42"), reply("thanks")])
+    assert world.invoke_model(child).step == "wait"
+    world.park(child)
+    return run, world.run(child)
+
+
+def test_a_question_of_an_agent_further_down_is_answered_by_the_next_message_of_the_users_session(
+    world: World,
+):
+    run, child = asked_by_agent(world, ASK, asking())
+
+    came_to = world.write("order 7", idempotency_key="m1")
+    again = world.write("order 7", idempotency_key="m1")
+
+    assert came_to.key == again.key == run.key
+    assert world.run(child).status == "RUNNING"
+    go_on(world, child)
+    assert told(world) == ["order 7"]
+    go_on(world, run)
+    assert told(world) == ["it is 42"]
+
+
+def test_a_person_whom_an_agent_further_down_has_called_gets_what_the_user_writes(world: World):
+    call = ("escalate_to_human", {"reason": "a dispute", "summary": "refund of 900"})
+    run, child = asked_by_agent(world, call, escalating())
+
+    assert world.write("hello?").key == run.key
+
+    assert [message.text for message in world.waits.messages(child.key)] == ["hello?"]

@@ -314,6 +314,9 @@ class World:
             if pending:
                 pending.pop()()
 
+        if hasattr(self.client, "before_write"):
+            self.client.before_write = before
+            return
         for operation in ("PutItem", "TransactWriteItems", "DeleteItem"):
             self.client.meta.events.register(f"before-send.dynamodb.{operation}", before)
 
@@ -351,7 +354,12 @@ class OneAtATime:
 
 
 def clients() -> tuple[Any, Any]:
-    client, s3 = OneAtATime(boto3.client("dynamodb")), boto3.client("s3")
+    client = OneAtATime(boto3.client("dynamodb"))
     create_tables(client)
+    return client, bucket()
+
+
+def bucket() -> Any:
+    s3 = boto3.client("s3")
     s3.create_bucket(Bucket="content")
-    return client, s3
+    return s3

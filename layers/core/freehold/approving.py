@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .errors import Conflict, Denied
@@ -27,11 +27,19 @@ ALLOWED: dict[Wait, tuple[Verdict, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Decider:
-    """Who decides. Freehold itself, for time that has passed or another agent's run, has no `principal`."""
+    """Who decides. Freehold itself, for time that has passed or another agent's run, has no `principal`.
+
+    `admitted`: that they may decide was settled before.
+    """
 
     name: str
     principal: Principal | None = None
     scopes: frozenset[str] = frozenset()
+    admitted: bool = False
+
+    @property
+    def is_checked(self) -> bool:
+        return self.principal is not None and not self.admitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +80,20 @@ def check(
     *,
     run: Run,
     agent: Agent,
-    users: Collection[str],
+    wrote: Callable[[], bool],
 ) -> None:
-    """Raises `Denied` or `Conflict` where the decision is not to be taken. `users` are those of the session."""
+    """Raises `Denied` or `Conflict` where the decision is not to be taken. `wrote`: are they a user of the session."""
     if not hmac.compare_digest(digest.encode(), wanted.digest.encode()):
         raise Conflict(
             f"argumentsDigest does not name call {name} as it stands: read the run again and decide about what it shows"
         )
-    _check_person(wanted.kind, by, run=run, agent=agent, users=users)
+    _check_person(wanted.kind, by, run=run, agent=agent, wrote=wrote)
     if verdict not in ALLOWED[wanted.kind]:
         allowed = " or ".join(ALLOWED[wanted.kind]) or "nothing: another agent answers it"
         raise Conflict(f"call {name} waits for {wanted.kind}; allowed is {allowed}, not {verdict}")
 
 
-def _check_person(kind: Wait, by: Decider, *, run: Run, agent: Agent, users: Collection[str]) -> None:
+def _check_person(kind: Wait, by: Decider, *, run: Run, agent: Agent, wrote: Callable[[], bool]) -> None:
     own, approves = by.principal == run.principal, is_approver(agent, by)
     if kind == "confirmation" and not own:
         raise Denied("only the user who asked for this run may confirm its calls")
@@ -93,7 +101,7 @@ def _check_person(kind: Wait, by: Decider, *, run: Run, agent: Agent, users: Col
         raise Denied("whoever asked for this run may not approve its calls")
     if kind in ("approval", "handback") and not approves:
         raise Denied(f"approvers of agent {agent.name} are: {', '.join(agent.approvals.approvers)}")
-    if kind in ("result", "answer", "outcome") and not (own or approves or by.name in users):
+    if kind in ("result", "answer", "outcome") and not (own or approves or wrote()):
         raise Denied("only a user of this session or an approver may send this")
 
 

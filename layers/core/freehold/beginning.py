@@ -93,12 +93,8 @@ def begin_run(request: Request, using: BeginCollaborators) -> Run:
         live = before if before is not None and before.is_live(using.now()) else None
         if live is not None and live.agent != request.agent:
             raise Conflict(f"session {request.session_id} belongs to agent {live.agent}")
-        if live is not None and live.active_turn is not None and request.when_busy == "reject":
-            active = using.sessions.run(RunKey(live.tenant, live.conversation, live.active_turn))
-            raise SessionBusy(
-                RunKey(live.tenant, live.conversation, live.active_turn).run_id,
-                awaiting=active is not None and active.status == "AWAITING",
-            )
+        if live is not None and live.active_turn is not None:
+            _check_busy(request, RunKey(live.tenant, live.conversation, live.active_turn), using.sessions)
         session, run, summary = _next_turn(request, before, live, using)
         try:
             return using.sessions.begin(
@@ -107,6 +103,16 @@ def begin_run(request: Request, using: BeginCollaborators) -> Run:
         except StaleWrite:
             using.wait(attempt)
     raise StaleWrite(f"session {request.session_id} changed at each of {BEGIN_ATTEMPTS} attempts")
+
+
+def _check_busy(request: Request, active: RunKey, sessions: Sessions) -> None:
+    """Raises `SessionBusy` unless the request may wait for the active run: not where that waits for its user."""
+    run = sessions.run(active)
+    awaiting = run is not None and run.status == "AWAITING"
+    kinds = {each.kind for each in run.pending} if run is not None and awaiting else set[str]()
+    asks_user = request.parent is None and bool(kinds & {"answer", "handback"})
+    if request.when_busy == "reject" or asks_user:
+        raise SessionBusy(active.run_id, awaiting=awaiting, asks_user=asks_user)
 
 
 def _idempotency(request: Request) -> tuple[str, str] | None:

@@ -72,6 +72,16 @@ def begun_child(parent: Run, wanted: Pending, sessions: Sessions) -> Run | None:
     )
 
 
+def waits_for_person(run: Run, sessions: Sessions) -> Run | None:
+    """The run that waits for its user's answer or a person's: this one, or one of another agent that it waits for."""
+    kinds = {each.kind for each in run.pending}
+    if kinds & {"answer", "handback"}:
+        return run
+    keys = (RunKey.parse(run.tenant, name) for name in run.children if "agent" in kinds)
+    below = (sessions.run(key) for key in keys if key)
+    return next((found for each in below if each and (found := waits_for_person(each, sessions))), None)
+
+
 def _session_id(parent: Run, collaborator: Collaborator) -> str:
     """One for each collaborator of a conversation, so that it knows what it was asked before."""
     name = collaborator.agent

@@ -6,37 +6,20 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from .approving import Asked, Decider, check
-from .beginning import continue_run
+from .beginning import MOST_NAMED, continue_run
 from .errors import Conflict, Denied, FreeholdError, NotFound, StaleWrite
 from .ports import Agents, Executions, Sessions, Waits
 from .reading import read
-from .values.agent import Agent, Wait
-from .values.decision import EXPIRED, Decision, Pending, Refusal, Verdict
+from .values.agent import Agent
+from .values.decision import Decision, Pending, Refusal, Verdict
 from .values.history import History
-from .values.run import UNKNOWN, CallOutcome, Result, Run, RunKey
+from .values.run import Principal, Result, Run, RunKey, Session
 from .waiting import call_id, digest, pending
+from .wording import told
 
 DECIDE_ATTEMPTS = 50
-# What the model is told where there is no result.
-DENIED: dict[Wait, str] = {
-    "confirmation": "The user did not confirm this call, so it was not made.",
-    "approval": "This call was not approved, so it was not made.",
-    "result": "This call was declined by whoever was to make it, so it was not made.",
-    "answer": "The user does not want to answer.",
-    "outcome": UNKNOWN,
-}
-TOO_LATE: dict[Wait, str] = {
-    "confirmation": "Nobody confirmed this call in time, so it was not made.",
-    "approval": "Nobody approved this call in time, so it was not made.",
-    "result": "Nobody sent a result of this call in time. It may or may not have been made.",
-    "answer": "The user has not answered in time.",
-    "handback": "No person has handed the conversation back in time. The user may still wait for help.",
-    "agent": "The other agent has not answered in time.",
-    "outcome": UNKNOWN,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +44,8 @@ def decide_call(key: RunKey, asked: Asked, by: Decider, using: DecideCollaborato
     for _ in range(DECIDE_ATTEMPTS):
         run, wanted = _judged(key, asked, by, using)
         if wanted is None:
+            if asked.idempotency:
+                using.waits.repeat(run, asked.idempotency, now=using.now())
             return go_on(run, using)
         try:
             decided = _write(run, wanted, asked, by, using)
@@ -78,12 +63,14 @@ def _judged(key: RunKey, asked: Asked, by: Decider, using: DecideCollaborators) 
     made = [each for each in using.sessions.decisions(key, asked.lap) if each.call == asked.call]
     if any((each.request, each.by) == (asked.request, by.name) for each in made):
         return run, None
+    wanted: Pending | None = None
     try:
         run, wanted = _wanted(run, asked, made, using)
         _check(run, wanted, asked, by, using)
     except (Conflict, Denied, NotFound) as error:
-        if by.principal is not None:
-            refuse(key, call_id(key, asked.lap, asked.call), asked.verdict, by, error, using)
+        if by.is_checked:
+            waits = wanted is not None or bool(made)
+            refuse(key, call_id(key, asked.lap, asked.call), asked.verdict, by, error, using, waits=waits)
         raise
     return run, wanted
 
@@ -126,24 +113,34 @@ def current(key: RunKey, using: DecideCollaborators) -> tuple[History, Agent]:
 
 def _check(run: Run, wanted: Pending, asked: Asked, by: Decider, using: DecideCollaborators) -> None:
     """Raises `Denied` or `Conflict`. Freehold itself decides about everything."""
-    if by.principal is None:
+    principal = by.principal
+    if principal is None or not by.is_checked:
         return
     agent = using.agents.snapshot(run.tenant, run.agent, run.agent_digest)
-    session = using.sessions.session(run.tenant, run.session_id)
-    users = session.principals if session and session.conversation == run.conversation else ()
     name = call_id(run.key, asked.lap, asked.call)
     if run.status == "AWAITING" and using.now() >= run.waits_until:
         raise Conflict(f"call {name} waits no longer: its time is over")
-    check(name, wanted, asked.verdict, asked.digest, by, run=run, agent=agent, users=users)
+
+    def wrote() -> bool:
+        return using.sessions.is_linked(run.key, principal)
+
+    check(name, wanted, asked.verdict, asked.digest, by, run=run, agent=agent, wrote=wrote)
 
 
 def refuse(
-    key: RunKey, call: str, verdict: Verdict, by: Decider, error: FreeholdError, using: DecideCollaborators
+    key: RunKey,
+    call: str,
+    verdict: Verdict,
+    by: Decider,
+    error: FreeholdError,
+    using: DecideCollaborators,
+    *,
+    waits: bool = False,
 ) -> None:
-    """Write down that a decision about `call`, as it was named, was not taken."""
-    # The same attempt again adds nothing, and whoever may not decide must not fill a table.
-    told = json.dumps([call, verdict, by.name, type(error).__name__])
-    refusal_id = hashlib.sha256(told.encode()).hexdigest()[:16]
+    """Write down that a decision about `call`, as it was named, was not taken. `waits`: there is such a call."""
+    # Whoever may not decide must not fill a table: the same again adds nothing, nor does another name that names none.
+    same = json.dumps([call if waits else "", by.name, type(error).__name__])
+    refusal_id = hashlib.sha256(same.encode()).hexdigest()[:16]
     using.waits.refuse(key, Refusal(refusal_id, call, verdict, by.name, using.now(), str(error)))
 
 
@@ -164,23 +161,34 @@ def _write(run: Run, wanted: Pending, asked: Asked, by: Decider, using: DecideCo
         asked.comment,
     )
     decided = _decided(run, wanted, asked, using, now=now)
-    session_before = session = None
-    if wanted.kind == "handback" and not any(each.kind == "handback" for each in decided.pending):
-        session_before = using.sessions.session(run.tenant, run.session_id)
-        if session_before and session_before.conversation == run.conversation and session_before.escalation:
-            session = replace(session_before, rev=session_before.rev + 1, escalation=None)
+    writer = by.principal if asked.comment or asked.verdict == "result" else None
+    back = wanted.kind == "handback" and not any(each.kind == "handback" for each in decided.pending)
+    there = using.sessions.session(run.tenant, run.session_id) if writer or back else None
+    before = there if there and there.conversation == run.conversation else None
+    session = before and joined(replace(before, escalation=None) if back else before, writer)
+    changed = session is not None and session != before
     using.waits.decide(
         decision,
         decided,
         before=run,
         result=_result(run, wanted, asked, by, using, now=now),
-        session=session,
-        session_before=session_before if session else None,
+        session=replace(session, rev=session.rev + 1) if session and changed else None,
+        session_before=before,
+        writer=writer,
         idempotency=asked.idempotency,
         taken=asked.takes and _taken(asked.takes, now=now),
         taken_before=asked.takes,
     )
     return decided
+
+
+def joined(session: Session, writer: Principal | None) -> Session:
+    """The session, which names the writer as long as it has room."""
+    names = session.principals
+    # One that names nobody was begun by an earlier release, and has yet to be given its lease by its next message.
+    if writer is None or not names or writer.name in names or len(names) >= MOST_NAMED:
+        return session
+    return replace(session, principals=(*names, writer.name))
 
 
 def _taken(queued: Run, *, now: int) -> Run:
@@ -204,7 +212,14 @@ def _decided(run: Run, wanted: Pending, asked: Asked, using: DecideCollaborators
     upcoming = _upcoming(run, wanted, using) if asked.verdict == "approve" else ()
     left = (*(each for each in run.pending if each != wanted), *upcoming)
     if left:
-        return replace(run, rev=run.rev + 1, pending=left, undelivered=run.undelivered or bool(upcoming))
+        told = not upcoming
+        return replace(
+            run,
+            rev=run.rev + 1,
+            pending=left,
+            undelivered=run.undelivered or not told,
+            announced=run.announced and told,
+        )
     waited = now - (run.parked_at or now)
     return replace(
         run,
@@ -214,6 +229,7 @@ def _decided(run: Run, wanted: Pending, asked: Asked, using: DecideCollaborators
         parked_at=None,
         waits_until=0,
         undelivered=False,
+        announced=False,
         resumed_at=now,
         resumed_from=run.execution,
         deadline_at=None if run.deadline_at is None else run.deadline_at + waited,
@@ -240,7 +256,7 @@ def _result(
         return None
     lap = using.sessions.lap(run.key, wanted.lap)
     tool = lap.calls[wanted.call].name if lap else ""
-    outcome, content = _told(run, wanted, asked, by, using)
+    outcome, content = told(run, wanted, asked, by, using.waits)
     return Result(
         lap=wanted.lap,
         call=wanted.call,
@@ -253,23 +269,3 @@ def _result(
         prompt_session_attributes=asked.prompt_session_attributes,
         decided_by=by.name,
     )
-
-
-def _told(
-    run: Run, wanted: Pending, asked: Asked, by: Decider, using: DecideCollaborators
-) -> tuple[CallOutcome, str]:
-    if asked.verdict == "result":
-        handed = wanted.kind == "handback"
-        content = handed_back(run, wanted.lap, asked.content, using) if handed else asked.content
-        return "success" if asked.ok else "error", content
-    texts = TOO_LATE if by.name == EXPIRED else DENIED
-    comment = f" Comment: {asked.comment}" if asked.comment else ""
-    outcomes: dict[Wait, CallOutcome] = {"outcome": "unknown", "agent": "error", "handback": "error"}
-    return outcomes.get(wanted.kind, "denied"), texts.get(wanted.kind, TOO_LATE[wanted.kind]) + comment
-
-
-def handed_back(run: Run, lap: int, note: str, using: DecideCollaborators) -> str:
-    """What the agent is told of the time in which a person had the conversation, since `lap`."""
-    wrote = [message.text for message in using.waits.messages(run.key) if message.lap == lap]
-    told: dict[str, Any] = {"handedBackWith": note}
-    return json.dumps(told | ({"userWroteMeanwhile": wrote} if wrote else {}), ensure_ascii=False)

@@ -213,6 +213,9 @@ def _has_ended(key: RunKey, using: ErasingCollaborators) -> bool:
     """A run that is parked is at no work, so it keeps nothing from being erased: it is cancelled."""
     run = using.sessions.run(key)
     if run is not None and run.status == "AWAITING":
+        # What is queued behind it first, or it would begin in its place.
+        while (queued := using.sessions.next_run(key)) and queued.status == "QUEUED":
+            using.cancel(queued.key)
         run = using.cancel(key)
     return run is not None and run.ended
 

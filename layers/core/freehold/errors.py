@@ -77,11 +77,11 @@ class Conflict(FreeholdError):
 class SessionBusy(Conflict):
     """The session is answering another message. Wait for `run_id` to end, or enqueue.
 
-    `awaiting`: that run waits for a decision.
+    `awaiting`: that run waits for a decision. `asks_user`: what it waits for is the session's next message.
     """
 
-    def __init__(self, run_id: str, *, awaiting: bool = False) -> None:
-        self.run_id, self.awaiting = run_id, awaiting
+    def __init__(self, run_id: str, *, awaiting: bool = False, asks_user: bool = False) -> None:
+        self.run_id, self.awaiting, self.asks_user = run_id, awaiting, asks_user
         super().__init__(
             f"the session is busy with run {run_id}{', which awaits a decision' if awaiting else ''}"
         )

@@ -72,7 +72,7 @@ def _path(template: str, given: list[Given]) -> str:
     values = {quote(f"{{{one.name}}}", safe=_IN_TEMPLATE): _path_value(one, value) for one, value in given}
     filled = [_filled(step, values) for step in steps]
     for step, made in zip(steps, filled, strict=True):
-        if step != made and made in ("", ".", ".."):
+        if step != made and (not made or _climbs(made)):
             raise ToolFailed(f"the path parameter in {step} leads elsewhere")
         if "{" in made:
             raise ToolFailed(f"the path parameter in {step} is missing")
@@ -110,10 +110,17 @@ def _stays(name: str, text: str) -> None:
     """Raises `ToolFailed` for what some server might decode and then read as another path."""
     if not text:
         raise ToolFailed(f"the path parameter {name} is empty, which would lead elsewhere")
+    if _climbs(text):
+        raise ToolFailed(f"the path parameter {name} has a step . or .., which would lead elsewhere")
+
+
+def _climbs(text: str) -> bool:
+    """Whether it has a step `.` or `..`; some servers do not count what follows a `;` in a step."""
     for _ in range(_DECODED_TIMES):
-        if {".", ".."} & set(text.replace("\\", "/").split("/")):
-            raise ToolFailed(f"the path parameter {name} has a step . or .., which would lead elsewhere")
+        if {".", ".."} & {step.partition(";")[0] for step in text.replace("\\", "/").split("/")}:
+            return True
         text = unquote(text)
+    return False
 
 
 # -- query, headers and cookies

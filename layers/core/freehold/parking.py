@@ -13,7 +13,7 @@ from .collaborating import begin_child, begun_child, decide_if_waiting, record_c
 from .decide import decide
 from .deciding import current, go_on
 from .ending import EndCollaborators, cancel_run, deliver
-from .errors import Conflict, Invalid, NotFound, StaleWrite
+from .errors import Conflict, Invalid, NotFound, StaleWrite, StoreUnavailable
 from .ports import Notices
 from .values.agent import Agent
 from .values.decision import Escalation, Pending
@@ -22,6 +22,8 @@ from .values.run import Run, RunKey
 from .waiting import pending
 
 PARK_ATTEMPTS = 20
+# After so many it is the queue that fails, not a message.
+MOST_FAILURES = 5
 AWAITING, ESCALATED = "Agent Run Awaiting Decision", "Agent Escalated"
 NOT_ASKED = "The agent could not be asked: {why}."
 FREEHOLD = Decider("freehold")
@@ -75,6 +77,7 @@ def _write(history: History, agent: Agent, using: ParkCollaborators) -> Run:
         parked_at=now,
         waits_until=now + waits_for * 1000,
         undelivered=True,
+        announced=False,
     )
     session_before = using.ends.sessions.session(before.tenant, before.session_id)
     mine = session_before if session_before and session_before.conversation == before.conversation else None
@@ -107,7 +110,7 @@ def announce(run: Run, using: ParkCollaborators) -> Run:
     if run.status != "AWAITING" or not run.undelivered:
         return run
     people = [each.kind for each in run.pending if each.kind != "agent"]
-    if people:
+    if people and not run.announced:
         ends.events.publish(AWAITING, _detail(run) | {"awaits": people})
     for each in run.pending:
         if each.kind == "agent":
@@ -121,14 +124,18 @@ def announce(run: Run, using: ParkCollaborators) -> Run:
 
 
 def _announced(run: Run, using: ParkCollaborators) -> Run:
-    """A message or another stage that came meanwhile has set the flag anew, by a write of its own."""
+    """Write that it was told. What came meanwhile, a message or another stage, has set the flag by its own write."""
     for _ in range(PARK_ATTEMPTS):
         there = using.ends.sessions.run(run.key)
         if there is None or there.status != "AWAITING" or not there.undelivered:
             return there or run
         if (there.pending, there.parked_at) != (run.pending, run.parked_at):
             return announce(there, using)
-        told = replace(there, rev=there.rev + 1, undelivered=False)
+        unsent = _has_unsent(there, using)
+        if unsent and there.announced:
+            # Whoever left it is sending it, or the sweeper does.
+            return there
+        told = replace(there, rev=there.rev + 1, undelivered=unsent, announced=True)
         try:
             using.ends.waits.put(told, before=there)
         except StaleWrite:
@@ -141,7 +148,8 @@ def _take_queued(run: Run, question: Pending, using: ParkCollaborators) -> None:
     """A message that was queued before the question was put is the next one of the session: it answers it."""
     ends = using.ends
     queued = ends.sessions.next_run(run.key)
-    if queued is None or queued.status != "QUEUED" or queued.images:
+    # What another agent asks in this session is no user's answer.
+    if queued is None or queued.status != "QUEUED" or queued.images or queued.parent is not None:
         return
     asked = Asked(
         question.lap,
@@ -196,23 +204,36 @@ def _escalate(run: Run, using: ParkCollaborators) -> None:
     escalation = session.escalation if session and session.conversation == run.conversation else None
     if escalation is None:
         return
-    ends.events.publish(ESCALATED, _detail(run))
-    opened = {"kind": "escalation", "reason": escalation.reason, "summary": escalation.summary}
-    _send(run, f"{escalation.lap}-{escalation.call}", opened | {"principal": run.principal.name}, using)
-    _send_messages(run, using)
-
-
-def pass_on(run: Run, using: ParkCollaborators) -> Run:
-    """Send what users wrote since a person has the conversation, who has been told of that. May repeat."""
-    _send_messages(run, using)
-    return _announced(run, using)
+    if not run.announced:
+        ends.events.publish(ESCALATED, _detail(run))
+        opened = {"kind": "escalation", "reason": escalation.reason, "summary": escalation.summary}
+        _send(run, f"{escalation.lap}-{escalation.call}", opened | {"principal": run.principal.name}, using)
+    try:
+        _send_messages(run, using)
+    except StoreUnavailable:
+        # The rest was told, and is not to be told each time that a message is tried again.
+        _announced(run, using)
+        raise
 
 
 def _send_messages(run: Run, using: ParkCollaborators) -> None:
-    for message in using.ends.waits.messages(run.key):
-        if not message.sent:
+    """What users wrote since a person has the conversation. One that cannot be sent keeps no other from it."""
+    failures: list[StoreUnavailable] = []
+    for message in using.ends.waits.unsent(run.key):
+        try:
             _send(run, message.id, {"kind": "message", "text": message.text, "principal": message.by}, using)
             using.ends.waits.sent(run.key, message)
+        except StoreUnavailable as failure:
+            failures.append(failure)
+        if len(failures) == MOST_FAILURES:
+            break
+    if failures:
+        raise failures[0]
+
+
+def _has_unsent(run: Run, using: ParkCollaborators) -> bool:
+    escalated = any(each.kind == "handback" for each in run.pending)
+    return escalated and bool(using.ends.waits.unsent(run.key))
 
 
 def _send(run: Run, name: str, notice: dict[str, Any], using: ParkCollaborators) -> None:

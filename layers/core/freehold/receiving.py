@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 
 from .approving import Asked, Decider
 from .beginning import Request, already_begun, begin_run
-from .deciding import decide_call
-from .errors import Conflict, Invalid, NotFound, StaleWrite, StoreUnavailable
-from .parking import ParkCollaborators, announce, pass_on
+from .collaborating import waits_for_person
+from .deciding import decide_call, joined
+from .errors import Conflict, FreeholdError, Invalid, NotFound, SessionBusy, StaleWrite
+from .parking import ParkCollaborators, announce
+from .ports import Sessions
 from .values.decision import Message, Pending
 from .values.run import Run, RunKey, Session
 
@@ -31,23 +33,41 @@ def receive(request: Request, using: ReceiveCollaborators) -> Run:
     for attempt in range(RECEIVE_ATTEMPTS):
         known = already_begun(request, ends.sessions)
         if known is not None:
-            return known
+            return _in_session(known, request, ends.sessions)
         parked = _parked(request, using)
         if parked is None:
-            return begin_run(request, using.parks.begins)
-        run, session = parked
+            begun = _begin(request, using)
+            if begun is not None:
+                return begun
+            using.wait(attempt)
+            continue
+        run, session = _asks_for_it(*parked, ends.sessions)
         question = next((each for each in run.pending if each.kind == "answer"), None)
         try:
             if question is not None:
-                return _answer(request, run, question, using)
+                return _in_session(_answer(request, run, question, using), request, ends.sessions)
             if session.escalation is not None:
-                return _leave(request, run, session.escalation.lap, using)
+                left = _tell(_leave(request, run, session, session.escalation.lap, using), using)
+                return _in_session(left, request, ends.sessions)
         except (Conflict, NotFound):
             # It has gone on meanwhile: another message was quicker, or the time is over.
             using.wait(attempt)
             continue
-        return begin_run(request, using.parks.begins)
+        begun = _begin(request, using)
+        if begun is not None:
+            return begun
+        using.wait(attempt)
     raise StaleWrite(f"session {request.session_id} changed at each of {RECEIVE_ATTEMPTS} attempts")
+
+
+def _begin(request: Request, using: ReceiveCollaborators) -> Run | None:
+    """None where the session waits for this very message by now."""
+    try:
+        return begin_run(request, using.parks.begins)
+    except SessionBusy as busy:
+        if not busy.asks_user or request.images:
+            raise
+        return None
 
 
 def _parked(request: Request, using: ReceiveCollaborators) -> tuple[Run, Session] | None:
@@ -59,6 +79,26 @@ def _parked(request: Request, using: ReceiveCollaborators) -> tuple[Run, Session
         return None
     run = sessions.run(RunKey(session.tenant, session.conversation, session.active_turn))
     return (run, session) if run is not None and run.status == "AWAITING" else None
+
+
+def _asks_for_it(run: Run, session: Session, sessions: Sessions) -> tuple[Run, Session]:
+    """Whose question the message answers, or whom it goes to: also where it is an agent's that this one has asked."""
+    found = waits_for_person(run, sessions) or run
+    there = sessions.session(found.tenant, found.session_id) if found.key != run.key else session
+    return (
+        (found, there) if there is not None and there.conversation == found.conversation else (run, session)
+    )
+
+
+def _in_session(run: Run, request: Request, sessions: Sessions) -> Run:
+    """The run of the session that was written to, where an agent further down has the message."""
+    while run.parent is not None and run.session_id != request.session_id:
+        key = RunKey.parse(run.tenant, run.parent.run_id)
+        above = sessions.run(key) if key else None
+        if above is None:
+            return run
+        run = above
+    return run
 
 
 def _answer(request: Request, run: Run, question: Pending, using: ReceiveCollaborators) -> Run:
@@ -76,20 +116,33 @@ def _answer(request: Request, run: Run, question: Pending, using: ReceiveCollabo
         idempotency=_idempotency(request),
     )
     # Whoever may write to the session may answer.
-    return decide_call(run.key, asked, Decider(request.principal.name), using.parks.ends.deciding)
+    decider = Decider(request.principal.name, request.principal, admitted=True)
+    return decide_call(run.key, asked, decider, using.parks.ends.deciding)
 
 
-def _leave(request: Request, run: Run, lap: int, using: ReceiveCollaborators) -> Run:
+def _leave(request: Request, run: Run, session: Session, lap: int, using: ReceiveCollaborators) -> Run:
     if request.images:
         raise Invalid("cannot be sent while a person has the conversation; send text", path="images")
     waits, now = using.parks.ends.waits, using.parks.ends.now()
     message = Message(using.new_id(), request.input, request.principal.name, now, lap)
-    told = replace(run, rev=run.rev + 1, undelivered=True)
-    waits.leave_message(message, told, before=run, idempotency=_idempotency(request))
-    # It is kept, whatever becomes of the person's queue: the sweeper sends what could not be sent.
-    with suppress(StoreUnavailable):
-        return announce(told, using.parks) if run.undelivered else pass_on(told, using.parks)
-    return told
+    left, named = replace(run, rev=run.rev + 1, undelivered=True), joined(session, request.principal)
+    waits.leave_message(
+        message,
+        left,
+        before=run,
+        session=replace(named, rev=named.rev + 1) if named != session else None,
+        session_before=session,
+        writer=request.principal,
+        idempotency=_idempotency(request),
+    )
+    return left
+
+
+def _tell(run: Run, using: ReceiveCollaborators) -> Run:
+    """Send a message that was left. It is kept, whatever comes of that: the sweeper sends what could not be sent."""
+    with suppress(FreeholdError):
+        return announce(run, using.parks)
+    return run
 
 
 def _idempotency(request: Request) -> tuple[str, str] | None:

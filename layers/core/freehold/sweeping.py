@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from .approving import Asked, Decider
-from .beginning import activated, start_run
+from .beginning import activated, continue_run, start_run
 from .deciding import decide_call
-from .ending import EndCollaborators, Ending, cancel_run, deliver, finish_run
+from .ending import EndCollaborators, Ending, cancel_run, deliver, finish_run, has_gone_on
 from .erasing import ErasingCollaborators, retire
 from .errors import Conflict, NotFound, StaleWrite, SummaryUnusable
 from .parking import ParkCollaborators, announce
@@ -143,7 +143,8 @@ def _is_to_be_announced(run: Run, *, now: int) -> bool:
     waited = now - (run.parked_at or 0)
     if waited < OFTEN_ANNOUNCED_MS:
         return waited >= SETTLE_MS
-    return waited // 60_000 % MINUTES_BETWEEN_ANNOUNCEMENTS == 0
+    # In two minutes of them, since the sweeper may come a little early or late.
+    return waited // 60_000 % MINUTES_BETWEEN_ANNOUNCEMENTS < 2
 
 
 def _tend_summary(run: Run, using: EndCollaborators, *, now: int) -> Swept:
@@ -166,6 +167,9 @@ def _tend_running(run: Run, using: EndCollaborators, *, now: int, patience_ms: i
     idle = now - max(at, run.started_at or run.created_at, run.resumed_at)
     if idle < SETTLE_MS:
         return Swept(seen=1)
+    if has_gone_on(run):
+        continue_run(run.key, run.execution, using.sessions, using.executions, now=now)
+        return Swept(seen=1, restarted=1)
     state = using.executions.state(run) if run.execution else "unknown"
     if state == "aborted":
         finish_run(run.key, run.execution, Ending("CANCELLED", "executionStopped"), using)

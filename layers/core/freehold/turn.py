@@ -96,6 +96,8 @@ def _next_step(invocation: Invocation, using: Collaborators) -> Step:
         summed = reading is not None and invocation.summary and reading.run.ended and reading.run.summary_due
         return Step("summarize") if summed else STOP
     run = reading.run
+    if not reading.current.laps and _is_orphaned(run, using.sessions):
+        return Step("finish", status="CANCELLED", reason="cancelRequested")
     agent = using.agents.snapshot(run.tenant, run.agent, run.agent_digest)
     reading = _with_decisions(_give_up(reading, invocation, using), agent, using.sessions)
     history = reading.current
@@ -117,6 +119,15 @@ def _next_step(invocation: Invocation, using: Collaborators) -> Step:
 
 def _is_current(run: Run, invocation: Invocation) -> bool:
     return run.status == "RUNNING" and run.execution == invocation.execution
+
+
+def _is_orphaned(run: Run, sessions: Sessions) -> bool:
+    """Whether a run that answers another agent's is not named by that: it was begun as the other was cancelled."""
+    key = RunKey.parse(run.tenant, run.parent.run_id) if run.parent else None
+    if key is None:
+        return False
+    parent = sessions.run(key)
+    return parent is None or run.key.run_id not in parent.children
 
 
 def _give_up(reading: Reading, invocation: Invocation, using: Collaborators) -> Reading:

@@ -260,6 +260,8 @@ def test_servers_of_an_operation_mean_nothing_to_a_lambda(bench: Workbench):
         ({"baseUrl": "https://me:pw@api.example.com"}, "baseUrl", "names a user"),
         ({"baseUrl": "https://api.example.com/a/../b"}, "baseUrl", "no . or .."),
         ({"baseUrl": "https://db.internal"}, "baseUrl", "public Internet"),
+        ({"baseUrl": "https://10.0.0.1/x"}, "baseUrl", "public Internet"),
+        ({"baseUrl": "https://[::ffff:127.0.0.1]/"}, "baseUrl", "public Internet"),
         ({"baseUrl": "https://2130706433"}, "baseUrl", "unusual notation"),
         ({"allowedHosts": ["https://login.example.com"]}, "allowedHosts[0]", "is no HOST or HOST:PORT"),
         ({"auth": {"type": "apiKey"}}, "auth.secret", "is required with apiKey"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
@@ -97,6 +98,11 @@ def test_a_path_parameter_stays_within_its_step(value: Any, step: str):
         "%2e%2e%2fadmin",
         "%252e%252e/x",
         "a/.",
+        "..;",
+        ".;x=y",
+        "..;/admin",
+        ".%2e;x",
+        "a/..%3Bx/admin",
         ["a", ".."],
         {"a": ".."},
         {"..": "a"},
@@ -113,6 +119,19 @@ def test_a_path_parameter_that_leads_elsewhere_is_refused(value: Any, style: str
 def test_a_dot_before_a_label_makes_no_step_upwards():
     with pytest.raises(ToolFailed, match=r"step \. or \.\."):
         path_of(".", "label")
+
+
+@pytest.mark.parametrize("value", [";x", "%3Bx", ";/x"])
+def test_a_dot_before_a_semicolon_makes_no_step_either(value: str):
+    with pytest.raises(ToolFailed, match="leads elsewhere"):
+        path_of(value, "label")
+    with pytest.raises(ToolFailed, match="leads elsewhere"):
+        request(tool(at("path"), path="/things/.{color}/parts"), {"color": value})
+
+
+@pytest.mark.parametrize("value", ["...", "..a;b", "a;..", "a;b/c"])
+def test_dots_and_semicolons_that_make_no_step_are_sent(value: str):
+    assert path_of(value) == f"/things/{quote(value, safe='')}/parts"
 
 
 def test_a_path_parameter_that_is_missing_is_never_sent_as_its_name():
@@ -144,6 +163,7 @@ def test_whatever_a_model_writes_the_path_has_the_steps_of_the_document(
     first, *between, last = path[1:].split("/")
     assert (first, last, len(between)) == ("things", "parts", 1)
     assert between[0] not in ("", ".", "..")
+    assert not {".", ".."} & {step.partition(";")[0] for step in unquote(between[0]).split("/")}
     assert path.isascii()
     assert not set(path) & set("?#\\ ")
 

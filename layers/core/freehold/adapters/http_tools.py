@@ -124,8 +124,8 @@ class PinnedHttpTools:
 
 def url_of(server: Server, request: HttpRequest) -> str:
     """Where the request goes: to a path under the server's. Raises `ToolFailed` for one that leads out of there."""
-    steps = unquote_plus(request.path).replace("\\", "/").split("/")
-    if not request.path.startswith("/") or {".", ".."} & set(steps) or set(request.path) & set("?#"):
+    steps = {step.partition(";")[0] for step in unquote_plus(request.path).replace("\\", "/").split("/")}
+    if not request.path.startswith("/") or {".", ".."} & steps or set(request.path) & set("?#"):
         raise ToolFailed("the path of the request leads out of the server's own")
     query = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in request.query)
     return f"{server.url.rstrip('/')}{request.path}{'?' if query else ''}{query}"

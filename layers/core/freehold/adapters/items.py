@@ -6,12 +6,14 @@ from ..values.agent import Wait
 from ..values.conversation import Compaction, Lease, Link
 from ..values.decision import Decision, Message, Parked
 from ..values.memory import Summary
-from ..values.run import Marker, Result, Run, RunKey, Session
+from ..values.run import Marker, Principal, Result, Run, RunKey, Session
 from . import keys
 from .records import Records, folder
 from .table import Item, Put, Values
 
 IDEMPOTENCY_SECONDS = 86_400
+# Longer than notes are kept after the last run of their session; each of its runs puts the link again.
+LINK_SECONDS = 400 * 86_400
 NEW = "attribute_not_exists(pk)"
 THERE = "attribute_exists(pk)"
 MARKED = "marked_by = :marker"
@@ -86,6 +88,19 @@ class Items:
             where = keys.link_to_summary(*memory, link.conversation, link.principal)
         item = self._records.encode(link, where, folder=folder(key), at=link.at)
         return item | _listed(keys.links_of(link.tenant, link.principal), link.at, name)
+
+    def links(self, session: Session, writer: Principal, before: Session | None, *, at: int) -> list[Put]:
+        """What leads from the writer to the conversation, and to what will be remembered of it.
+
+        `before` is the session as it is stored, where it goes on with its conversation.
+        """
+        where = (session.tenant, session.conversation, session.session_id, writer, session.created_at)
+        links: list[Link] = []
+        if before is None or writer.name not in before.principals:
+            links.append(Link(*where))
+        if session.memory_id is not None:
+            links.append(Link(*where, session.agent, session.memory_id, at // 1000 + LINK_SECONDS))
+        return [(self.link(link), *kind_or_new("link")) for link in links]
 
     def summary(self, summary: Summary) -> Item:
         where = keys.summary(summary.tenant, summary.agent, summary.memory_id, summary.conversation)

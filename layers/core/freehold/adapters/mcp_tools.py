@@ -64,7 +64,6 @@ class McpClient:
             found = [each for each in await _listed(session, wire) if each["name"] == name]
             if len(found) != 1 or mcp_messages.digest(found[0]) != pin:
                 wire.refuse(ToolFailed(f"the tool {name} of {wire.host} is not called: {CHANGED}"))
-            wire.calling = True
             return await session.send_request(_call(name, arguments, idempotency_key), types.CallToolResult)
 
         result, wire = self._converse(server, tenant, act, timeout_seconds)

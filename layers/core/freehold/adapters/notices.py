@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -11,6 +12,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ..errors import StoreUnavailable
 
 FIFO = ".fifo"
+# Bytes of one text of a notice, which has two long ones at most. SNS takes 256 KiB, and so do queues of old.
+MOST_TEXT = 120_000
+CUT = " [cut: the items of session {session} have the whole]"
 
 
 class Queues(Protocol):
@@ -34,7 +38,7 @@ class AwsNotices:
         self._sqs, self._sns = sqs, sns
 
     def send(self, target: str, notice: Mapping[str, Any], *, group: str, notice_id: str) -> None:
-        text = json.dumps({"id": notice_id, **notice}, ensure_ascii=False)
+        text = _body({"id": notice_id, **notice})
         ordered = (
             {"MessageGroupId": group, "MessageDeduplicationId": notice_id} if target.endswith(FIFO) else {}
         )
@@ -50,3 +54,21 @@ class AwsNotices:
         *_, account, name = arn.split(":")
         found = self._sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
         return found["QueueUrl"]
+
+
+def _body(notice: Mapping[str, Any]) -> str:
+    """JSON in ASCII, since queues refuse some characters, with texts that are cut to what fits."""
+    session = notice.get("sessionId", "")
+    return json.dumps({name: _fitting(value, session) for name, value in notice.items()})
+
+
+def _fitting(value: Any, session: str) -> Any:
+    if not isinstance(value, str) or _size(value) <= MOST_TEXT:
+        return value
+    kept = bisect_right(range(len(value)), MOST_TEXT, key=lambda length: _size(value[:length])) - 1
+    return value[:kept] + CUT.format(session=session)
+
+
+def _size(text: str) -> int:
+    """Bytes that it takes in a notice."""
+    return len(json.dumps(text))

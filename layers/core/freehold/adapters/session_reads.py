@@ -10,7 +10,19 @@ from ..values.content import Image
 from ..values.conversation import Compaction, Place
 from ..values.decision import Decision
 from ..values.history import History
-from ..values.run import ENDED, Discarded, Lap, LateResult, Marker, Result, Run, RunKey, Session, Totals
+from ..values.run import (
+    ENDED,
+    Discarded,
+    Lap,
+    LateResult,
+    Marker,
+    Principal,
+    Result,
+    Run,
+    RunKey,
+    Session,
+    Totals,
+)
 from . import keys
 from .items import written_at
 from .records import OfRun, Records
@@ -66,6 +78,9 @@ class SessionReads:
     def decisions(self, key: RunKey, lap: int) -> Sequence[Decision]:
         found = self._table.query(keys.conversation(key), prefix=keys.decisions(key.turn, lap))
         return [self._records.decode(item, Decision) for item in found]
+
+    def is_linked(self, key: RunKey, principal: Principal) -> bool:
+        return self._table.get(keys.link(key, principal)) is not None
 
     def image(self, image: Image) -> Image:
         return self._records.loaded(image)

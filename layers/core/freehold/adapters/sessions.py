@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import StaleWrite, StoreUnavailable
-from ..values.conversation import Compaction, Lease, Link
+from ..values.conversation import Compaction, Lease
 from ..values.memory import Summary
 from ..values.run import Discarded, Lap, LateResult, Marker, Result, Run, RunKey, Session
 from . import keys
@@ -18,7 +18,6 @@ from .items import (
     NOT_ERASED,
     THERE,
     Items,
-    kind_or_new,
     marked,
     unchanged,
     unchanged_session,
@@ -27,9 +26,6 @@ from .items import (
 from .records import Records, folder
 from .session_reads import SessionReads
 from .table import Item, OnKey, Put, Table, from_wire, to_wire
-
-# Longer than notes are kept after the last run of their session; each of its runs puts the link again.
-LINK_SECONDS = 400 * 86_400
 
 
 class DynamoSessions(SessionReads):
@@ -60,7 +56,7 @@ class DynamoSessions(SessionReads):
         if not (goes_on and goes_on.principals):
             # It is new, or an earlier release began it.
             puts.append((self._items.lease(_lease(session, replayed)), NOT_ERASED, None))
-        puts += self._links(session, run, known=goes_on.principals if goes_on else ())
+        puts += self._items.links(session, run.principal, goes_on, at=run.created_at)
         if summary:
             puts.append((self._items.summary(summary), NEW, None))
         if idempotency:
@@ -79,17 +75,6 @@ class DynamoSessions(SessionReads):
         with suppress(StoreUnavailable):
             if self._table.get(keys.run(key)) is None:
                 self._records.discard(folder(key))
-
-    def _links(self, session: Session, run: Run, known: Sequence[str]) -> list[Put]:
-        """What leads from the run's principal to the conversation, and to what will be remembered of it."""
-        where, at = (session.tenant, session.conversation, session.session_id), session.created_at
-        links: list[Link] = []
-        if run.principal.name not in known:
-            links.append(Link(*where, run.principal, at))
-        if session.memory_id is not None:
-            expires_at = run.created_at // 1000 + LINK_SECONDS
-            links.append(Link(*where, run.principal, at, session.agent, session.memory_id, expires_at))
-        return [(self._items.link(link), *kind_or_new("link")) for link in links]
 
     def change(self, session: Session, *, before: Session) -> None:
         puts: list[Put] = [

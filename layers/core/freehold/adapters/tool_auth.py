@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from html.entities import codepoint2name
 from typing import TYPE_CHECKING, Any, Protocol, cast
-from urllib.parse import quote, quote_plus
 
 from .. import web_address
 from ..errors import ToolFailed, ToolUnavailable
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 REDACTED = "[redacted]"
 # VPC Lattice does not check what a body is signed with, and refuses a signed one.
 _UNSIGNED_BODY = "UNSIGNED-PAYLOAD"
+_ENTITIES = codepoint2name | {ord("'"): "apos"}
+# RFC 8259, 7.
+_SHORT = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,24 +143,53 @@ class ToolAuth:
 
 def redacted(text: str, secrets: Sequence[str]) -> str:
     """The text without the secrets, which a server may quote as they are or as others write them."""
-    written = {form for secret in secrets if secret for form in _forms(secret)}
+    forms = {form for secret in secrets if secret for form in _forms(secret)}
     # The longest first: one may be a part of another.
-    for form in sorted(written, key=len, reverse=True):
-        text = text.replace(form, REDACTED)
+    for form in sorted(forms, key=len, reverse=True):
+        text = re.sub(_written(form), REDACTED, text)
     return text
 
 
-def _forms(secret: str) -> set[str]:
-    return {
-        secret,
-        quote(secret, safe=""),
-        quote_plus(secret),
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        json.dumps(secret)[1:-1].replace("/", "\\/"),
-        escape(secret),
-        base64.b64encode(secret.encode()).decode(),
-    }
+def _forms(secret: str) -> Iterator[str]:
+    yield secret
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield encode(secret.encode()).decode()
+
+
+def _written(text: str) -> str:
+    """A pattern: each character as it is or as URLs, JSON and HTML write it; the padding of Base64 may be left out."""
+    inner = text.rstrip("=") or text
+    characters = re.findall(r"\\+|[^\\]", inner)
+    return "".join(map(_character, characters)) + f"{_character('=')}{{0,2}}"
+
+
+def _character(one: str) -> str:
+    if one.startswith("\\"):
+        # JSON doubles them, and JSON in JSON doubles those. Told apart one by one, a row would take for ever.
+        return rf"(?:\\(?:u005[cC])?|%5[cC]|&#(?:0*92|[xX]0*5[cC]);){{1,{4 * len(one)}}}"
+    # The same wherever they are written.
+    plain = one.isascii() and one.isalnum()
+    return one if plain else f"(?:{'|'.join(_spellings(one))})"
+
+
+def _spellings(character: str) -> Iterator[str]:
+    """As patterns no two of which match the same. JSON may lie in JSON, so a backslash may itself have one."""
+    code, utf8, utf16 = ord(character), character.encode().hex(), character.encode("utf-16-be").hex()
+    yield rf"\\{{0,3}}{re.escape(character)}"
+    if character in _SHORT:
+        yield rf"\\{{1,3}}{_SHORT[character]}"
+    yield "".join(rf"\\{{1,3}}u{_hex(utf16[at : at + 4])}" for at in range(0, len(utf16), 4))
+    yield "".join(f"%{_hex(utf8[at : at + 2])}" for at in range(0, len(utf8), 2))
+    yield f"&#(?:0*{code}|[xX]0*{_hex(f'{code:x}')});"
+    if code in _ENTITIES:
+        yield f"&{_ENTITIES[code]};"
+    if character == " ":
+        yield r"\+"
+
+
+def _hex(digits: str) -> str:
+    """In either case."""
+    return "".join(f"[{each}{each.upper()}]" if each.isalpha() else each for each in digits)
 
 
 def _header(headers: tuple[tuple[str, str], ...], secrets: tuple[str, ...]) -> Credentials:
@@ -170,8 +202,9 @@ def _bearer(token: str) -> Credentials:
 
 def basic(username: str, password: str) -> Credentials:
     """Source: RFC 7617."""
-    shown = base64.b64encode(f"{username}:{password}".encode()).decode()
-    return _header((("Authorization", f"Basic {shown}"),), (shown, password))
+    pair = f"{username}:{password}"
+    shown = base64.b64encode(pair.encode()).decode()
+    return _header((("Authorization", f"Basic {shown}"),), (pair, password))
 
 
 def _plain(text: str, auth: Auth, wanted: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from ..errors import StaleWrite
 from ..values.decision import Decision, Message, Refusal
-from ..values.run import Result, Run, RunKey, Session
+from ..values.run import Principal, Result, Run, RunKey, Session
 from . import keys
 from .items import NEW, THERE, Items, unchanged, unchanged_session, used
 from .records import Records, folder
@@ -16,6 +16,7 @@ from .table import OnKey, Put, Table
 
 # In one look of the sweeper.
 MOST_LISTED = 1_000
+MESSAGES_AT_ONCE = 25
 UNKNOWN_OUTCOME = f"{NEW} OR outcome = :unknown"
 
 
@@ -44,6 +45,7 @@ class DynamoWaits:
         result: Result | None,
         session: Session | None,
         session_before: Session | None,
+        writer: Principal | None,
         idempotency: tuple[str, str] | None,
         taken: Run | None = None,
         taken_before: Run | None = None,
@@ -57,6 +59,8 @@ class DynamoWaits:
             puts.append((self._items.call(run.key, result), UNKNOWN_OUTCOME, unknown))
         if session:
             puts.append((self._items.session(session), *unchanged_session(session_before)))
+        if writer and session_before:
+            puts += self._items.links(session_before, writer, session_before, at=decision.at)
         if taken and taken_before:
             puts.append((self._items.run(taken), *unchanged(taken_before)))
         if idempotency:
@@ -68,6 +72,11 @@ class DynamoWaits:
             puts.append((self._items.parked(run), THERE, None))
         self._table.transact(puts, deletes=deletes)
 
+    def repeat(self, run: Run, idempotency: tuple[str, str], *, now: int) -> None:
+        # It may be there, and the run may have been erased by now.
+        with suppress(StaleWrite):
+            self._table.transact([used(run, idempotency, at=now)], checks=[(keys.run(run.key), THERE, None)])
+
     def refuse(self, key: RunKey, refusal: Refusal) -> None:
         where = keys.refusal(key, refusal.id)
         self._table.put_or_get(self._records.encode(refusal, where, folder=folder(key), at=refusal.at))
@@ -77,19 +86,37 @@ class DynamoWaits:
         self._table.put(self._items.run(run), condition=condition, values=values)
 
     def leave_message(
-        self, message: Message, run: Run, *, before: Run, idempotency: tuple[str, str] | None
+        self,
+        message: Message,
+        run: Run,
+        *,
+        before: Run,
+        session: Session | None,
+        session_before: Session,
+        writer: Principal,
+        idempotency: tuple[str, str] | None,
     ) -> None:
         puts: list[Put] = [
             (self._items.run(run), *unchanged(before)),
             (self._items.message(run.key, message), NEW, None),
+            *self._items.links(session_before, writer, session_before, at=message.at),
         ]
+        if session:
+            puts.append((self._items.session(session), *unchanged_session(session_before)))
         if idempotency:
             puts.append(used(run, idempotency, at=message.at))
         self._table.transact(puts)
 
-    def messages(self, key: RunKey) -> Sequence[Message]:
+    def messages(self, key: RunKey) -> Iterator[Message]:
+        found = self._table.query(
+            keys.conversation(key), prefix=keys.messages(key.turn), newest_first=True, page=MESSAGES_AT_ONCE
+        )
+        return (self._records.decode(item, Message) for item in found)
+
+    def unsent(self, key: RunKey) -> Sequence[Message]:
         found = self._table.query(keys.conversation(key), prefix=keys.messages(key.turn))
-        return [self._records.decode(item, Message) for item in found]
+        # The text of the others, which may lie in the bucket, is not looked at.
+        return [self._records.decode(item, Message) for item in found if not item.get("sent")]
 
     def sent(self, key: RunKey, message: Message) -> None:
         # It may have been erased by now.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -44,11 +45,18 @@ def _address(value: str) -> str:
     here = web_address.is_loopback(address.host)
     if address.scheme != "https" and not here:
         raise refused("must begin with https:// (http:// for this machine only)")
-    if web_address.is_local_name(address.host) and not here:
+    if not here and not _may_be_public(address.host):
         raise refused("must name a server of the public Internet")
     if {".", ".."} & set(address.path.split("/")):
         raise refused("must have no . or .. in its path")
     return value
+
+
+def _may_be_public(host: str) -> bool:
+    """What a name leads to is seen when it is asked."""
+    if web_address.is_number(host):
+        return web_address.is_public(ip_address(host))
+    return not web_address.is_local_name(host)
 
 
 def _place(value: str) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from .. import wiring
 from ..adapters.lists import PAGE_BYTES, sent_bytes
 from ..errors import Invalid
+from ..values.agent import Agent
 from . import requests, shapes
 from .caller import Caller
 from .shapes import Json
+
+A_DAY = 86_400
 
 
 def apply(caller: Caller, name: str, body: str | None) -> Json:
@@ -30,10 +33,23 @@ def apply(caller: Caller, name: str, body: str | None) -> Json:
             f"the agent with its schemas is larger than an answer may be ({PAGE_BYTES:,} bytes as JSON);"
             " choose `operations` of its documents"
         )
+    _check_waits(compiled.agent)
     draft = wiring.agents().apply(
         caller.tenant, compiled.agent, compiled.source, compiled.warnings, now=wiring.now()
     )
     return shapes.agent_shape(draft, compiled.agent)
+
+
+def _check_waits(agent: Agent) -> None:
+    """Raises `Invalid` where a run of it could wait for longer than its conversation is kept."""
+    waits = agent.on_unknown_outcome == "ask" or any(tool.waits for tool in agent.tools)
+    most, asked = wiring.retention_seconds() - A_DAY, agent.approvals.expire_after_seconds
+    if waits and asked > most:
+        raise Invalid(
+            f"is {asked:,}; this stack keeps conversations for {(most + A_DAY) // A_DAY} days, so that at most"
+            f" {max(most, 0):,} are allowed (the parameter RetentionDays)",
+            path="approvals.expireAfterSeconds",
+        )
 
 
 def get(caller: Caller, name: str) -> Json:

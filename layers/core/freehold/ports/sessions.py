@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..values.decision import Decision, Message, Refusal
     from ..values.history import History
     from ..values.memory import Summary
-    from ..values.run import Discarded, Lap, LateResult, Marker, Result, Run, RunKey, Session
+    from ..values.run import Discarded, Lap, LateResult, Marker, Principal, Result, Run, RunKey, Session
 
 
 class Sessions(Protocol):
@@ -44,6 +44,10 @@ class Sessions(Protocol):
 
     def decisions(self, key: RunKey, lap: int) -> Sequence[Decision]:
         """All that was decided about the calls of a lap."""
+        ...
+
+    def is_linked(self, key: RunKey, principal: Principal) -> bool:
+        """Whether the principal wrote to the run's conversation."""
         ...
 
     def image(self, image: Image) -> Image:
@@ -186,6 +190,7 @@ class Waits(Protocol):
         result: Result | None,
         session: Session | None,
         session_before: Session | None,
+        writer: Principal | None,
         idempotency: tuple[str, str] | None,
         taken: Run | None = None,
         taken_before: Run | None = None,
@@ -193,8 +198,13 @@ class Waits(Protocol):
         """Put a decision with the run that it changes, and the result that comes of it.
 
         A result takes the place of nothing, or of one that is `unknown`. A run that awaits nothing any more is no
-        longer listed. Raises `StaleWrite`, also where the call has been decided.
+        longer listed. `writer`, whose words are in it, is linked to the conversation. Raises `StaleWrite`, also where
+        the call has been decided.
         """
+        ...
+
+    def repeat(self, run: Run, idempotency: tuple[str, str], *, now: int) -> None:
+        """What makes a repeat find the run, for a request that changed nothing; not where it is there already."""
         ...
 
     def refuse(self, key: RunKey, refusal: Refusal) -> None:
@@ -206,13 +216,25 @@ class Waits(Protocol):
         ...
 
     def leave_message(
-        self, message: Message, run: Run, *, before: Run, idempotency: tuple[str, str] | None
+        self,
+        message: Message,
+        run: Run,
+        *,
+        before: Run,
+        session: Session | None,
+        session_before: Session,
+        writer: Principal,
+        idempotency: tuple[str, str] | None,
     ) -> None:
-        """Put a message for the person who has the conversation. Raises `StaleWrite`."""
+        """Put a message for the person who has the conversation, and link its writer. Raises `StaleWrite`."""
         ...
 
-    def messages(self, key: RunKey) -> Sequence[Message]:
-        """Those that came while a person had the conversation, oldest first."""
+    def messages(self, key: RunKey) -> Iterable[Message]:
+        """Those that came while a person had the conversation, newest first; read as they are taken."""
+        ...
+
+    def unsent(self, key: RunKey) -> Sequence[Message]:
+        """Those that are yet to be sent, oldest first."""
         ...
 
     def sent(self, key: RunKey, message: Message) -> None:

@@ -134,9 +134,9 @@ class Run:
     `replays` is the id of the run whose records answer this one's tools. `compacting` is what its compactions took.
 
     An AWAITING run was parked at `parked_at`, for `pending`, until `waits_until` at most. `undelivered` is then set
-    until it is announced. It went on at `resumed_at`, and `deadline_at` was put off by as much: not before execution
-    `resumed_from` has one after it. `children` are ids of the
-    runs that its calls to other agents began; `parent` is the call that it answers itself.
+    until all is told, and `announced` once messages to a person are all that is left of it. It went on at
+    `resumed_at`, and `deadline_at` was put off by as much: not before execution `resumed_from` has one after it.
+    `children` are ids of the runs that its calls to other agents began; `parent` is the call that it answers itself.
     """
 
     tenant: str
@@ -180,6 +180,7 @@ class Run:
     pending: tuple[Pending, ...] = ()
     parked_at: int | None = None
     waits_until: int = 0
+    announced: bool = False
     resumed_at: int = 0
     resumed_from: int = 0
     children: tuple[str, ...] = ()

@@ -61,6 +61,7 @@ __all__ = [
     "parking",
     "patience_ms",
     "receiving",
+    "retention_seconds",
     "schemas",
     "sessions",
     "summaries",
@@ -81,7 +82,12 @@ def contents() -> Contents:
 
 @cache
 def records() -> Records:
-    return Records(contents(), retention_seconds=int(setting("RETENTION_DAYS")) * 86_400)
+    return Records(contents(), retention_seconds())
+
+
+def retention_seconds() -> int:
+    """How long items and objects outlive their writing."""
+    return int(setting("RETENTION_DAYS")) * 86_400
 
 
 @cache
