@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from freehold_client import Agent, Freehold
+from freehold_client import Agent, Freehold, InvalidRequest, NotFound, Problem
 
 from . import figures, tables
 from .printable import one_line
@@ -41,7 +43,8 @@ def apply(
 ) -> None:
     """Store agents as drafts.
 
-    A file that breaks the contract is refused with every problem that it has, and not stored.
+    A file that breaks the contract is refused with every problem that it has; the others are stored. Tells which
+    tools came and went, and which ones an MCP server describes otherwise than before.
 
     Example: freehold apply examples/customer-support/agent.json --stack customer-support
     """
@@ -56,10 +59,66 @@ def apply(
     else:
         outputs = _outputs(world, stack)
         read = [documents.filled(document, outputs, f"the stack {stack}") for document in read]
+    stored, refused = _all_applied(world, screen, files, read)
+    if refused:
+        raise _together(refused, stored)
+    if as_json:
+        wires = [agent.wire for agent in stored]
+        screen.write_json(wires[0] if len(wires) == 1 else {"agents": wires})
+
+
+def _all_applied(
+    world: World, screen: Screen, files: Sequence[Path], read: Sequence[Mapping[str, Any]]
+) -> tuple[list[Agent], dict[Path, InvalidRequest]]:
+    """What is stored, and what is refused by its file."""
+    stored, refused = list[Agent](), dict[Path, InvalidRequest]()
     with world.client() as client, screen.progress("applying"):
-        stored = [client.agents.apply(document) for document in read]
-    wires = [agent.wire for agent in stored]
-    screen.answer(wires[0] if len(wires) == 1 else {"agents": wires}, *(_told(agent) for agent in stored))
+        for path, document in zip(files, read, strict=True):
+            try:
+                stored.append(_applied(client, screen, document))
+            except InvalidRequest as error:
+                refused[path] = error
+    return stored, refused
+
+
+def _applied(client: Freehold, screen: Screen, document: Mapping[str, Any]) -> Agent:
+    """Told of at once, so that it is known what is stored when a later file fails."""
+    before = None
+    with suppress(NotFound, InvalidRequest):  # a name that cannot be read is refused when it is stored
+        before = client.agents.get(str(document.get("agentName", "")))
+    agent = client.agents.apply(document)
+    if not screen.json:
+        screen.show(_told(agent, changes(before, agent) if before else ""))
+    return agent
+
+
+def _together(refused: Mapping[Path, InvalidRequest], stored: Sequence[Agent]) -> InvalidRequest:
+    """One error for all of the files, which its problems name where there are several."""
+    first = next(iter(refused.values()))
+    if len(refused) + len(stored) == 1:
+        return first
+    problems = [
+        Problem(f"{path}: {problem.path}" if problem.path else str(path), problem.message)
+        for path, error in refused.items()
+        for problem in error.problems or [Problem("", error.detail or error.title)]
+    ]
+    told = {"problems": [{"path": each.path, "message": each.message} for each in problems]}
+    wire = {**first.wire, **told, "stored": [agent.agent_name for agent in stored]}
+    return InvalidRequest(first.status, first.title, first.detail, problems, wire=wire)
+
+
+def changes(before: Agent, after: Agent) -> str:
+    """Which tools came and went, and which ones an MCP server describes otherwise than before."""
+    old, new = ({tool.name: tool.definition for tool in agent.tools} for agent in (before, after))
+    other = [
+        name for name in new if name in old and "" not in (old[name], new[name]) and old[name] != new[name]
+    ]
+    told = {
+        "new": [name for name in new if name not in old],
+        "gone": [name for name in old if name not in new],
+        "with another definition": other,
+    }
+    return one_line("; ".join(f"{how}: {', '.join(names)}" for how, names in told.items() if names))
 
 
 def _outputs(world: World, stack: str) -> dict[str, str]:
@@ -154,8 +213,10 @@ def stored(agent: Agent) -> str:
     return one_line(f"{agent.agent_name} is stored{tools}")
 
 
-def _told(agent: Agent) -> Text:
+def _told(agent: Agent, changed: str = "") -> Text:
     told = Text().append(stored(agent), "green")
+    if changed:
+        told.append(f"\n{changed}", "yellow")
     for warning in agent.warnings:
         told.append(f"\nwarning: {one_line(warning)}", "yellow")
     return told.append(f'\nfreehold ask {one_line(agent.agent_name)} "…"', "dim")

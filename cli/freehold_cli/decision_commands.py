@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from freehold_client import Awaited, Decision, Freehold, Run
+from freehold_client import Awaited, Decision, DecisionItem, Freehold, Run, Unauthorized
 
 from . import tables, waiting
 from .confirming import agreed
@@ -38,7 +40,7 @@ def approvals(
     screen = Screen(json=as_json)
     with world_of(ctx).client() as client, screen.progress("reading what waits"):
         found = list(islice(client.approvals.list(agent=agent), limit))
-    screen.answer({"approvals": [each.wire for each in found]}, tables.approvals(found))
+    screen.answer({"approvals": [each.wire for each in found]}, *tables.approvals(found))
 
 
 def approve(
@@ -84,7 +86,10 @@ def result(
     run: RunId,
     call: CallId,
     body: Annotated[str | None, typer.Option(metavar="TEXT", help="What the call came to.")] = None,
-    file: Annotated[Path | None, typer.Option(metavar="FILE", help="A file with it, as UTF-8.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A file with it, as UTF-8; `-` reads it from standard input."),
+    ] = None,
     failure: Annotated[bool, typer.Option("--failure", help="The call failed; this says why.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -107,15 +112,18 @@ def result(
 
 
 def _content(path: Path) -> bytes:
+    piped = str(path) == "-"
+    name = "standard input" if piped else str(path)
     try:
-        content = path.read_bytes()
+        content = sys.stdin.buffer.read(MOST_BYTES + 1) if piped else path.read_bytes()
+    except OSError as error:
+        raise WrongUse(f"cannot read {name}: {error.strerror}") from error
+    if len(content) > MOST_BYTES:
+        raise WrongUse(f"{name} is larger than {MOST_BYTES:,} bytes, the most that a result may have")
+    try:
         content.decode()
     except UnicodeDecodeError as error:
-        raise WrongUse(f"{path} is no UTF-8 text from byte {error.start:,} on") from error
-    except OSError as error:
-        raise WrongUse(f"cannot read {path}: {error.strerror}") from error
-    if len(content) > MOST_BYTES:
-        raise WrongUse(f"{path} is larger than {MOST_BYTES:,} bytes, the most that a result may have")
+        raise WrongUse(f"{name} is no UTF-8 text from byte {error.start:,} on") from error
     return content
 
 
@@ -123,15 +131,28 @@ def _shown(client: Freehold, screen: Screen, run_id: str, call_id: str) -> Await
     """The call as it stands, once it is on the screen: what is decided about is what was seen."""
     with screen.progress("reading the run"):
         run = client.runs.get(run_id)
-    found = next((each for each in run.awaiting if each.call_id == call_id), None)
-    if found is None:
-        waits = ", ".join(each.call_id for each in run.awaiting)
-        raise WrongUse(
-            f"run {run_id} waits for no decision about a call {call_id}",
-            f"It waits for: {waits}." if waits else f"It is {run.status}.",
-        )
+        found = next((each for each in run.awaiting if each.call_id == call_id), None)
+        if found is None:
+            raise _not_awaited(run, call_id, _decided(client, run, call_id))
     screen.err.print(waiting.call(found))
     return found
+
+
+def _decided(client: Freehold, run: Run, call_id: str) -> DecisionItem | None:
+    """The last decision about the call; None where there is none, or this key may not read it."""
+    with suppress(Unauthorized):
+        items = client.sessions.items(run.session_id, run_id=run.run_id)
+        made = [each for each in items if isinstance(each, DecisionItem) and each.call_id == call_id]
+        return max(made, key=lambda item: item.at, default=None)
+    return None
+
+
+def _not_awaited(run: Run, call_id: str, made: DecisionItem | None) -> WrongUse:
+    waits = ", ".join(each.call_id for each in run.awaiting)
+    hint = f"It waits for: {waits}." if waits else f"It is {run.status}."
+    if made is not None:
+        return WrongUse(f"call {call_id} was decided already: {made.decision} by {made.by}", hint)
+    return WrongUse(f"run {run.run_id} waits for no decision about a call {call_id}", hint)
 
 
 def _ask(world: World, screen: Screen, question: str, *, yes: bool) -> None:

@@ -77,6 +77,8 @@ def _hint(error: Exception) -> str:
             return "Is it running? `freehold status` tells, `freehold up` starts the local stack."
         case Unauthorized(status=401):
             return "The key was not accepted. Set FREEHOLD_KEY; for the local stack `freehold up` makes one."
+        case Unauthorized() if _is_somebody_elses(error):
+            return ""
         case Unauthorized():
             return (
                 "The key was not accepted, or lacks the scope for this. `freehold keys create` makes others."
@@ -94,6 +96,11 @@ def _hint(error: Exception) -> str:
             return f"The stack failed on its side (request {request_id})."
         case _:
             return ""
+
+
+def _is_somebody_elses(error: Unauthorized) -> bool:
+    """Whether the key is good for the call, and the decision another's."""
+    return error.wire.get("type") == "urn:freehold:Denied" and "scope" not in error.detail
 
 
 def _wire(error: Exception, code: int) -> dict[str, object]:

@@ -26,6 +26,13 @@ class Models:
     parameters: Mapping[str, str]
     bedrock_region: str | None = None
 
+    @property
+    def told(self) -> str:
+        """In words."""
+        if self.bedrock_region:
+            return f"Amazon Bedrock in {self.bedrock_region}"
+        return self.parameters.get("ModelUrl") or "rehearsal (built in, offline)"
+
 
 def chosen_models(world: World, screen: Screen, models: str | None) -> Models:
     """What `--models` says; where it is not given FREEHOLD_MODEL_URL decides."""

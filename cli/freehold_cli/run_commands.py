@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from freehold_client import Run, in_order
+from freehold_client import Item, Run, Unauthorized, in_order
 
 from . import tables, waiting
 from .explain import AWAITS, RUN_FAILED
@@ -17,7 +17,7 @@ from .screen import AsJson, Screen
 from .settings import WrongUse
 from .talking import Conversation
 from .talking import chat as chat_with
-from .timeline import Timeline, heading, outcome
+from .timeline import WAITING, Timeline, heading, outcome
 from .world import world_of
 
 # The API takes no more, and API Gateway refuses a much larger request without a word of why.
@@ -60,7 +60,7 @@ def ask(
 
     Prints each step as it happens: replies, tool calls, results, tokens, cost, time. Ctrl-C cancels the run.
     The exit code is 0 when it completed, 1 when it failed, was stopped by a limit or was cancelled, and 4 when
-    somebody has to decide before it goes on.
+    somebody has to decide before it goes on, or before its turn comes.
 
     Example: freehold ask customer-support-agent "Where is order 1042?"
     """
@@ -79,7 +79,7 @@ def ask(
         )
         run = talk.say(message, images=[_content(path) for path in image or ()])
     if run.status != "COMPLETED":
-        raise typer.Exit(AWAITS if run.status == "AWAITING" else RUN_FAILED)
+        raise typer.Exit(AWAITS if run.status in WAITING else RUN_FAILED)
 
 
 def _content(path: Path) -> bytes:
@@ -154,14 +154,18 @@ def show(
     screen = Screen(json=as_json)
     with world_of(ctx).client() as client, screen.progress("reading the run"):
         found = client.runs.get(run)
-        items = list(client.sessions.items(found.session_id, run_id=found.run_id))
-        awaited = client.runs.awaited(found)
+        try:
+            items = list(client.sessions.items(found.session_id, run_id=found.run_id))
+            ahead, awaited = client.runs.ahead(found), client.runs.awaited(found)
+        except Unauthorized:
+            screen.note("Its steps are not shown: they need a key with the scope `read` or `run`.")
+            items, ahead, awaited = list[Item](), None, [(found, each) for each in found.awaiting]
     timeline = Timeline(found.created_at, full=full, width=screen.width)
     wire = {"run": found.wire, "items": [item.wire for item in items]}
     shown = [timeline.step(item) for item in in_order(items)]
-    screen.answer(wire, heading(found), "", *shown, "", outcome(found))
+    screen.answer(wire, heading(found), "", *shown, "", outcome(found, ahead))
     if not as_json:
-        waiting.tell(screen, awaited)
+        waiting.tell(screen, found, awaited)
 
 
 def cancel(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from itertools import groupby, islice
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from freehold_client import in_order
+from freehold_client import Freehold, NotFound, Session, in_order
 
 from . import session_tables
 from .confirming import Yes, confirm
@@ -37,7 +39,17 @@ def list_sessions(
     screen = Screen(json=as_json)
     with world_of(ctx).client() as client, screen.progress("reading the sessions"):
         found = list(islice(client.sessions.list(agent=agent, memory_id=memory), limit))
-    screen.answer({"sessions": [each.wire for each in found]}, session_tables.sessions(found))
+        parked = _parked(client, found) if not as_json else ()
+    screen.answer({"sessions": [each.wire for each in found]}, session_tables.sessions(found, parked))
+
+
+def _parked(client: Freehold, found: Iterable[Session]) -> set[str]:
+    """The runs that these sessions answer and that wait for somebody."""
+    parked = set[str]()
+    for run_id in (each.active_run_id for each in found if each.active_run_id):
+        with suppress(NotFound):  # erased meanwhile
+            parked |= {run_id} if client.runs.get(run_id).status == "AWAITING" else set()
+    return parked
 
 
 def show(
@@ -54,7 +66,8 @@ def show(
     with world_of(ctx).client() as client, screen.progress("reading the session"):
         found = client.sessions.get(session)
         items = list(client.sessions.items(session))
-    shown: list[Text] = [session_tables.session(found)]
+        parked = _parked(client, [found])
+    shown: list[Text] = [session_tables.session(found, parked)]
     for _, steps in groupby(in_order(items), key=lambda item: item.run_id):
         timeline, run = Timeline(full=full, width=screen.width), list(steps)
         shown += [session_tables.turn(run[0]), *(timeline.step(item) for item in run)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import typer
 from rich.table import Table
@@ -19,7 +19,8 @@ from .tables import add, columns
 NOT_YET = "not summed up yet"
 
 
-def sessions(found: Sequence[Session]) -> Table | str:
+def sessions(found: Sequence[Session], parked: Collection[str] = ()) -> Table | str:
+    """`parked` are the runs that wait for somebody."""
     if not found:
         return "No sessions. `freehold ask AGENT TEXT` begins one."
     table = columns("session", "agent", "version", "turns", "began", "expires", "memory", "now")
@@ -33,24 +34,25 @@ def sessions(found: Sequence[Session]) -> Table | str:
             figures.clock(each.created_at, "%m-%d %H:%M"),
             figures.clock(each.expires_at, "%m-%d %H:%M"),
             each.memory_id or "",
-            _now(each),
+            _now(each, parked),
         )
     return table
 
 
-def _now(session: Session) -> str:
+def _now(session: Session, parked: Collection[str]) -> str:
     if session.escalation:
         return f"with a person, run {session.escalation.run_id}"
     if session.active_run_id:
-        doing = "replaying" if session.replay else "answering"
+        working = "replaying" if session.replay else "answering"
+        doing = "waits" if session.active_run_id in parked else working
         return f"{doing}, run {session.active_run_id}"
     if session.replay:
         return "a replay"
     return "closed" if session.ended_at else ""
 
 
-def session(one: Session) -> Text:
-    """What it is, in a few lines."""
+def session(one: Session, parked: Collection[str] = ()) -> Text:
+    """What it is, in a few lines. `parked` are the runs that wait for somebody."""
     version = f" (version {one.agent_version})" if one.agent_version not in ("", one.alias) else ""
     remembered = f" · memory {one_line(one.memory_id)}" if one.memory_id else ""
     times = f"began {figures.clock(one.created_at)} · expires {figures.clock(one.expires_at)}"
@@ -62,7 +64,7 @@ def session(one: Session) -> Text:
         (f" · {figures.count(one.turns, 'turn')}{remembered}\n{times}{closed}", "dim"),
     )
     if one.active_run_id:
-        head.append(f"\n{one_line(_now(one))}", "yellow")
+        head.append(f"\n{one_line(_now(one, parked))}", "yellow")
     if one.escalation:
         told = {"because": one.escalation.reason, "summary": one.escalation.summary}
         for name, value in told.items():

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from .local_start import Models as ChosenModels
 from .local_start import begin, chosen_models
+from .printable import one_line
 from .screen import AsJson, Screen
 from .settings import Down, WrongUse
 from .stopping import undisturbed, unwinding
@@ -23,7 +25,9 @@ Models = Annotated[
         "the address of an OpenAI-compatible server. Default: FREEHOLD_MODEL_URL, else rehearsal.",
     ),
 ]
-Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Where it listens. Default: 8080.")]
+Port = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="Where it listens. Default: 8080, or the next free one.")
+]
 ToolsOnLoopback = Annotated[
     bool, typer.Option("--tools-on-loopback", help="Let HTTP and MCP tools ask servers of this machine.")
 ]
@@ -43,7 +47,8 @@ def up(
     """Start Freehold on this machine and deploy the template to it.
 
     What it keeps lies in .freehold/ and is there again the next time. It runs until Ctrl-C, with --detach
-    until `freehold down`. If it runs already, what has changed is deployed to it.
+    until `freehold down`. If it runs already, what has changed is deployed to it. `freehold status` tells where it
+    answers.
 
     Example: freehold up --models http://127.0.0.1:11434/v1
     """
@@ -63,7 +68,7 @@ def up(
                 detached=detach,
                 tools_on_loopback=tools_on_loopback,
             )
-        screen.answer(_shape(info), _ready(info))
+        screen.answer(_shape(info), _ready(info, chosen))
         if detach or running:
             keep()
             return
@@ -135,8 +140,11 @@ def _shape(info: StackInfo) -> dict[str, object]:
     return {"url": info.url, "awsEndpoint": info.aws_endpoint, "outputs": dict(info.outputs)}
 
 
-def _ready(info: StackInfo) -> Text:
+def _ready(info: StackInfo, models: ChosenModels) -> Text:
     text = Text().append(f"Freehold runs at {info.url}\n", "bold green")
+    text.append(one_line(f"models: {models.told}") + "\n")
+    if info.tools_on_loopback:
+        text.append("tools may ask servers of this machine\n", "yellow")
     return text.append(
         "\n  freehold deploy examples/customer-support   deploy an agent and its tools\n"
         '  freehold ask customer-support-agent "…"     ask it something\n'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from rich.table import Table
@@ -88,7 +88,8 @@ def runs(found: Sequence[Run]) -> Table | str:
         add(
             table,
             run.run_id,
-            f"{run.agent} (replay)" if run.replays else run.agent,
+            run.agent
+            + (" (replay)" if run.replays else " (asked by an agent)" if run.trigger == "agent" else ""),
             Text(one_line(run.status), STATUS_STYLES.get(run.status, "yellow")),
             figures.clock(run.created_at, "%m-%d %H:%M"),
             took(run),
@@ -98,17 +99,20 @@ def runs(found: Sequence[Run]) -> Table | str:
     return table
 
 
-def approvals(found: Sequence[Approval]) -> Table | str:
-    """A row for each call. What it is asked with is shown whole before it is decided about, and not here."""
+def approvals(found: Sequence[Approval]) -> Iterator[Text]:
+    """Each run with a line for each call. What is asked with is shown whole before it is decided about, not here."""
     if not found:
-        return "Nothing waits for anybody."
-    table = columns("run", "call", "waits for", "tool", "arguments", "agent", "asked by", "until")
+        yield Text("Nothing waits for anybody.")
     for one in found:
-        who = f"{one.principal.type}:{one.principal.id}" if one.principal else ""
-        rest = (one.agent, who, figures.clock(one.expires_at, "%m-%d %H:%M"))
+        who = f"asked by {one.principal.type}:{one.principal.id}" if one.principal else ""
+        until = f"until {figures.clock(one.expires_at, '%m-%d %H:%M')}"
+        told = Text.assemble(("run ", "dim"), (one_line(one.run_id), "bold"))
+        told.append("\n" + one_line(" · ".join(part for part in (one.agent, who, until) if part)), "dim")
         for each in one.awaiting:
-            add(table, one.run_id, each.call_id, each.kind, each.tool, _short(each.arguments), *rest)
-    return table
+            told.append(f"\n  {one_line(each.call_id)}  ").append(one_line(each.kind), "yellow")
+            told.append(f"  {one_line(each.tool)}", "magenta")
+            told.append(f"\n    {_short(each.question or each.arguments)}")
+        yield told
 
 
 def keys(found: Sequence[Key]) -> Table | str:

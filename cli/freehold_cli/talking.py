@@ -26,7 +26,7 @@ from .confirming import agreed
 from .explain import AWAITS, RUN_FAILED, UNREACHABLE, explain
 from .printable import one_line, printable, well_formed
 from .screen import Screen
-from .timeline import Timeline, outcome
+from .timeline import WAITING, Timeline, outcome
 from .world import World
 
 LEAVE = "exit"
@@ -125,14 +125,14 @@ class Conversation:
             if output:
                 self._screen.show(output)
             if run.status != "COMPLETED":
-                self._screen.err.print(outcome(run))
-            waiting.tell(self._screen, self._client.runs.awaited(run))
+                self._screen.err.print(outcome(run, self._client.runs.ahead(run)))
+            waiting.tell(self._screen, run, self._client.runs.awaited(run))
             return
         if run.output and run.output != self._said:
             self._screen.show("", output)
-        self._screen.show("", outcome(run))
+        self._screen.show("", outcome(run, self._client.runs.ahead(run)))
         self._screen.show(Text(one_line(f"run {run.run_id} · session {run.session_id}"), "dim"))
-        waiting.tell(self._screen, self._client.runs.awaited(run))
+        waiting.tell(self._screen, run, self._client.runs.awaited(run))
 
 
 def chat(world: World, screen: Screen, conversation: Conversation) -> int:
@@ -154,7 +154,7 @@ def chat(world: World, screen: Screen, conversation: Conversation) -> int:
             while interactive and not screen.json and (asked := conversation.to_confirm(run)):
                 answers = [(owner, each, agreed(world, _question(each))) for owner, each in asked]
                 run = conversation.confirm(run, answers)
-            status, failed = run.status, failed or run.status not in ("COMPLETED", "AWAITING")
+            status, failed = run.status, failed or run.status not in ("COMPLETED", *WAITING)
         except FreeholdApiError as error:
             if explain(error, screen) == UNREACHABLE:
                 return UNREACHABLE
@@ -175,7 +175,7 @@ def _next_message(world: World, screen: Screen, *, interactive: bool) -> str | N
 
 
 def _code(status: str, *, failed: bool) -> int:
-    return RUN_FAILED if failed else AWAITS if status == "AWAITING" else 0
+    return RUN_FAILED if failed else AWAITS if status in WAITING else 0
 
 
 def _question(call: Awaited) -> str:

@@ -36,6 +36,8 @@ STATUS_STYLES = {
     "QUEUED": "dim",
     "AWAITING": "bold yellow",
 }
+# Where a run is that is watched no longer: it waits for somebody, or behind a run that does.
+WAITING = ("AWAITING", "QUEUED")
 OUTCOMES = {
     "success": ("✓", "green"),
     "error": ("✗ failed", "red"),
@@ -159,8 +161,8 @@ def _span(noun: str, last: int) -> str:
     return f"{noun} 1" if last == 1 else f"{noun}s 1–{last}"
 
 
-def outcome(run: Run) -> Text:
-    """How the run ended, why, and what it took, in a line or two."""
+def outcome(run: Run, ahead: Run | None = None) -> Text:
+    """How the run ended, why, and what it took, in a line or two; or which one is `ahead` of it."""
     line = Text().append(one_line(run.status), STATUS_STYLES.get(run.status, "yellow"))
     if run.stop_reason:
         line.append(f" ({one_line(run.stop_reason)})", "yellow")
@@ -170,6 +172,8 @@ def outcome(run: Run) -> Text:
         line.append("  " + " · ".join(part for part in parts if part), "dim")
     elif run.waits_until:
         line.append(f"  until {figures.clock(run.waits_until)}", "dim")
+    if ahead is not None:
+        line.append(f"  behind run {one_line(ahead.run_id)}, which is {one_line(ahead.status)}", "dim")
     if run.error:
         line.append(f"\n{one_line(run.error.type)}: ", "red").append(printable(run.error.message))
     for warning in run.warnings:
@@ -189,6 +193,7 @@ def heading(run: Run) -> Text:
     remembered = f" · memory {one_line(run.memory_id)}" if run.memory_id else ""
     replayed = f" · replays {one_line(run.replays)}" if run.replays else ""
     asked = f" · answers {one_line(run.parent.run_id)}" if run.parent else ""
+    asked += f" · asked {one_line(', '.join(run.children))}" if run.children else ""
     rest = f" · session {one_line(run.session_id)}{remembered}{replayed}{asked} · {figures.clock(run.created_at)}"
     return Text.assemble(
         ("run ", "dim"),

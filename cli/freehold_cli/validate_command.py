@@ -170,7 +170,8 @@ def _calls(tool: Tool) -> str:
 def _shown(compiled: Compiled, *, full: bool) -> list[RenderableType]:
     agent = compiled.agent
     head = Text().append("✓ ", "green").append(one_line(agent.name), "bold")
-    head.append(f" is valid, with {figures.count(len(agent.tools), 'tool')}", "green")
+    listed = ", and with those of its MCP servers, which are not counted" if _asks_mcp(compiled) else ""
+    head.append(f" is valid, with {figures.count(len(agent.tools), 'tool')}{listed}", "green")
     rows = [
         (
             tool.name,
@@ -189,6 +190,11 @@ def _shown(compiled: Compiled, *, full: bool) -> list[RenderableType]:
     sum_up = f"about {_offered(agent):,} tokens of tools and {_tokens(agent.instruction):,} of instruction"
     told.append(Text(f"\n{sum_up} in every model call", "dim"))
     return told + [Text(f"warning: {one_line(warning)}", "yellow") for warning in compiled.warnings]
+
+
+def _asks_mcp(compiled: Compiled) -> bool:
+    groups = cast("list[dict[str, Any]]", compiled.source.get("actionGroups") or [])
+    return any("mcp" in (group.get("actionGroupExecutor") or {}) for group in groups)
 
 
 def _arguments(tool: Tool) -> str:

@@ -44,15 +44,19 @@ def how(run: Run, one: Awaited) -> str:
             return f"`freehold ask {run.agent} TEXT --session {run.session_id}`"
         case "handback":
             return f"`freehold sessions hand-back {run.session_id} --note TEXT`"
-        case "result" | "outcome":
+        case "result":
             return f"`freehold result {named} --body TEXT`"
+        case "outcome":
+            return f"`freehold result {named} --body TEXT`, or `freehold deny {named}` where nobody knows"
         case _:
             return ""
 
 
-def tell(screen: Screen, awaited: Sequence[tuple[Run, Awaited]]) -> None:
+def tell(screen: Screen, asked: Run, awaited: Sequence[tuple[Run, Awaited]]) -> None:
     """Each call that somebody has to decide about, and how; beside the answer, which goes to standard output."""
     for run, one in awaited:
+        if run.run_id != asked.run_id:
+            screen.note(one_line(f"run {run.run_id} of {run.agent} waits:"))
         screen.err.print(call(one))
         if how(run, one):
             screen.note(f"  → {how(run, one)}")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class StackInfo(Protocol):
-    """A running local stack: its front door, its AWS endpoint and its template's outputs."""
+    """A running local stack: its front door, its AWS endpoint, its template's outputs, what tools may do."""
 
     @property
     def url(self) -> str: ...
@@ -30,6 +30,8 @@ class StackInfo(Protocol):
     def aws_endpoint(self) -> str: ...
     @property
     def outputs(self) -> Mapping[str, str]: ...
+    @property
+    def tools_on_loopback(self) -> bool: ...
 
 
 class AwsSettings(Protocol):

@@ -14,13 +14,17 @@ from .reading import mapping, mappings, text, text_or_none, texts, whole
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool by the name that the model sees. `waits_for`: who or what decides on a call of it, in that order."""
+    """A tool by the name that the model sees. `waits_for`: who or what decides on a call of it, in that order.
+
+    `definition` is the digest that a tool of an MCP server is pinned by.
+    """
 
     name: str
     description: str
     action_group: str
     executor: str = ""
     waits_for: tuple[str, ...] = ()
+    definition: str = ""
 
     @classmethod
     def read(cls, wire: Mapping[str, Any]) -> Tool:
@@ -30,6 +34,7 @@ class Tool:
             action_group=text(wire, "actionGroup"),
             executor=text(wire, "executor"),
             waits_for=texts(wire, "waitsFor"),
+            definition=text(wire, "definition"),
         )
 
 

@@ -221,11 +221,24 @@ class Runs:
         return text(wire, "uploadId")
 
     def awaited(self, run: Run) -> list[tuple[Run, Awaited]]:
-        """What somebody has to decide before the run goes on: calls of its own, and of agents that it waits for."""
+        """What somebody has to decide before the run goes on: calls of its own, and of runs that it waits for.
+
+        Those are runs of agents that it has asked and, while it is queued, the one `ahead`.
+        """
+        if (ahead := self.ahead(run)) is not None:
+            return self.awaited(ahead)
         own = [(run, each) for each in run.awaiting if each.kind != "agent"]
         asked = len(run.awaiting) - len(own)
         children = (self.get(child) for child in run.children[-asked:]) if asked else ()
         return own + [found for child in children for found in self.awaited(child)]
+
+    def ahead(self, run: Run) -> Run | None:
+        """The run that the session answers before this one, which is queued."""
+        if run.status != "QUEUED":
+            return None
+        _, session = self._connection.request("GET", f"/sessions/{segment(run.session_id)}")
+        active = text(session, "activeRunId")
+        return self.get(active) if active not in ("", run.run_id) else None
 
     def wait(self, run_id: str) -> Run:
         """The run once nothing more happens to it by itself: it has ended, or somebody has to decide."""

@@ -338,7 +338,13 @@ def tell_again(product: Deployed) -> None:
     people.delegate(product, "delegated")
     for item in parked(product):
         shard = {"open_shard": {"S": keys.open_shard(keys.run_of(item["pk"]["S"], item["sk"]["S"]))}}
-        untold = {"undelivered": {"BOOL": True}, "parked_at": {"N": "1"}, "children": {"L": []}}
+        earlier = {"N": str(wiring.now() - 60_000)}
+        untold = {
+            "undelivered": {"BOOL": True},
+            "announced": {"BOOL": False},
+            "parked_at": earlier,
+            "children": {"L": []},
+        }
         product.client.put_item(TableName="sessions", Item=item | shard | untold)
     assert invoke("sweep", SCHEDULE)["delivered"] == 3
     for item in product.items("sessions"):

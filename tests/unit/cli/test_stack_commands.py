@@ -95,6 +95,15 @@ def test_tools_ask_this_machine_only_where_somebody_says_so(local: Terminal):
     assert [started["tools_on_loopback"] for started in local.stack.started] == [True]
 
 
+def test_up_says_what_the_running_stack_has_on(local: Terminal):
+    local.stack.info = FakeInfo(tools_on_loopback=True)
+
+    shown = local.run("up").stdout
+
+    assert "models: rehearsal" in shown
+    assert "tools may ask servers of this machine" in shown
+
+
 def test_up_as_json_prints_where_the_stack_is(local: Terminal):
     printed = json.loads(local.run("up", "--detach", "--json").stdout)
 

@@ -9,13 +9,9 @@ import httpx
 import pytest
 
 from freehold_client import (
-    CallItem,
     Conflict,
-    DecisionItem,
     Freehold,
     FreeholdApiError,
-    LapItem,
-    MessageItem,
     RefusalItem,
     Run,
     SessionBusy,
@@ -42,6 +38,7 @@ class Stack:
         self.headers: list[httpx.Headers] = []
         self.refusal: httpx.Response | None = None
         self.refused_elsewhere = False
+        self.sessions: dict[str, Wire] = {}
         transport = httpx.MockTransport(self._answer)
         self.client = Freehold("http://stack", "fh_k", transport, sleep=lambda _: None)
 
@@ -55,6 +52,8 @@ class Stack:
             return httpx.Response(403, text="<Error/>")
         if self.refusal:
             return self.refusal
+        if path.removeprefix("/sessions/") in self.sessions:
+            return httpx.Response(200, json=self.sessions[path.removeprefix("/sessions/")])
         if path.endswith("/items"):
             return httpx.Response(200, json={"items": []})
         if path.startswith("/runs/") and request.method == "GET":
@@ -159,13 +158,28 @@ def test_what_was_decided_stands_between_the_call_and_what_came_of_it():
     def item(kind: str, at: str = "", **more: Any) -> Any:
         return read_item({"kind": kind, "turn": 1, "at": at, **more})
 
-    refusal = item("refusal", callId="t1-l1-c0")
+    ran_first, denied = item("call", "2", lap=1, call=1), item("call", "5", lap=1)
     as_told = [
-        *(item("user"), item("lap", "1", lap=1), item("call", "5", lap=1), item("lap", "6", lap=2)),
-        *(item("decision", "4", lap=1), item("message", "3"), refusal, item("refusal", callId="?")),
+        *(item("user"), item("lap", "1", lap=1), denied, ran_first, item("lap", "6", lap=2)),
+        *(item("decision", "5", lap=1), item("message", "3"), item("refusal", "4", callId="t1-l1-c0")),
+        *(item("refusal", "7", callId="t1-l1-c0"), item("refusal", callId="?")),
     ]
 
-    ordered = [type(each) for each in in_order(as_told)]
+    ordered = in_order(as_told)
 
-    assert ordered[:2] == [UserItem, RefusalItem]
-    assert ordered[2:] == [LapItem, DecisionItem, MessageItem, RefusalItem, CallItem, LapItem]
+    assert [type(each) for each in ordered[:2]] == [UserItem, RefusalItem]
+    assert [each.at for each in ordered[2:]] == list("12345567")
+    assert ordered.index(denied) == 7  # after the decision of that moment
+
+
+def test_a_queued_run_awaits_what_the_run_ahead_of_it_does():
+    stack = Stack(c_1={"runId": "c-1", "sessionId": "s-1", "status": "QUEUED"}, c_0=waits("c-0"))
+    stack.sessions = {"s-1": {"sessionId": "s-1", "activeRunId": "c-0"}}
+
+    run = stack.client.runs.wait("c-1")
+
+    assert run.status == "QUEUED"
+    assert [(asked.run_id, call.call_id) for asked, call in stack.client.runs.awaited(run)] == [
+        ("c-0", "t1-l1-c0")
+    ]
+    assert isinstance(list(stack.client.runs.follow(run))[-1], Run)

@@ -21,6 +21,7 @@ from ..values.agent import Server
 from ..web_address import WebAddress
 
 LOOKUP_SECONDS = 5.0
+ON_LOOPBACK = "which tools may ask only on a local stack started with `freehold up --tools-on-loopback`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,11 @@ def pinned(
     if address.place not in allowed:
         raise ToolFailed(f"{address.place} is not among the servers that the agent names for this tool")
     here = web_address.is_loopback(address.host)
-    if address.scheme != "https" and not (loopback and here):
+    if here and not loopback:
+        raise ToolFailed(f"{address.place} is this machine, {ON_LOOPBACK}")
+    if address.scheme != "https" and not here:
         raise ToolFailed(f"{address.place} must be asked over https")
-    if web_address.is_local_name(address.host) and not (loopback and here):
+    if web_address.is_local_name(address.host) and not here:
         raise ToolFailed(f"{address.host} is no name of the public Internet")
     return _checked(address, _looked_up(address, lookup, timeout_seconds), loopback=loopback)
 
