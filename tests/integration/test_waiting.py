@@ -10,6 +10,7 @@ import pytest
 from freehold.adapters import keys
 from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.beginning import Request, begin_run
+from freehold.closing import end_session
 from freehold.ending import Ending
 from freehold.erasing import erase_session
 from freehold.errors import Conflict, Denied, NotFound, SessionBusy
@@ -17,7 +18,7 @@ from freehold.parking import announce
 from freehold.values.agent import Collaborator, Tool
 from freehold.values.decision import EXPIRED, ParentCall
 from freehold.values.model import ToolMessage
-from freehold.values.run import Run
+from freehold.values.run import Principal, Run
 from world import World, agent, answer, tool
 
 PAY = ("pay", {"id": "7"})
@@ -452,7 +453,7 @@ def test_a_message_that_finds_the_session_waiting_by_now_is_the_answer(world: Wo
 def test_a_run_that_nobody_waits_for_ends_before_it_begins(world: World):
     run, child = delegated(world)
     parent = world.run(run)
-    world.waits.put(replace(parent, rev=parent.rev + 1, children=()), before=parent)
+    world.waits.put(replace(parent, rev=parent.rev + 1, pending=()), before=parent)
 
     step = world.invoke_model(child)
 
@@ -513,3 +514,33 @@ def test_a_person_whom_an_agent_further_down_has_called_gets_what_the_user_write
     assert world.write("hello?").key == run.key
 
     assert [message.text for message in world.waits.messages(child.key)] == ["hello?"]
+
+
+def test_whoever_answers_an_agent_further_down_is_a_writer_of_the_users_session(world: World):
+    run, _ = asked_by_agent(world, ASK, asking())
+
+    world.write("order 7", principal=Principal("key", "bob"))
+
+    session = world.sessions.session("acme", "s1")
+    assert session
+    assert session.principals == ("key:k1", "key:bob")
+    assert world.sessions.is_linked(run.key, Principal("key", "bob"))
+
+
+def test_a_child_that_is_started_before_its_parent_names_it_goes_on(world: World):
+    run, child = delegated(world)
+    parent = world.run(run)
+    world.waits.put(replace(parent, rev=parent.rev + 1, children=()), before=parent)
+    world.model = ScriptedModel([reply("it is 42")])
+
+    assert world.invoke_model(child).status == "COMPLETED"
+
+
+def test_a_session_with_a_message_behind_a_parked_run_is_not_ended(world: World):
+    run = parked(world, PAY, tools=(guarded("approval"),))
+    world.write("and this", when_busy="enqueue")
+
+    with pytest.raises(SessionBusy):
+        end_session("acme", "s1", world.endings())
+
+    assert world.run(run).status == "AWAITING"

@@ -40,6 +40,10 @@ def end_session(tenant: str, session_id: str, using: EndCollaborators) -> tuple[
 def _cancel_parked(key: RunKey, using: EndCollaborators) -> None:
     """Raises `SessionBusy` where the run is at work."""
     run = using.sessions.run(key)
+    queued = using.sessions.next_run(key)
+    if queued is not None and queued.status == "QUEUED":
+        # It would begin in the place of the parked one.
+        raise SessionBusy(queued.key.run_id)
     if run is not None and run.status == "AWAITING":
         run = cancel_run(key, using)
     if run is None or not run.ended:

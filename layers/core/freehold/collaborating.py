@@ -13,7 +13,7 @@ from .deciding import DecideCollaborators, decide_call
 from .errors import Conflict, NotFound, StaleWrite
 from .ports import Sessions, Waits
 from .reading import past, read
-from .values.agent import Collaborator, Tool
+from .values.agent import Collaborator, Tool, Wait
 from .values.decision import ParentCall, Pending
 from .values.history import History
 from .values.run import Run, RunKey
@@ -72,14 +72,15 @@ def begun_child(parent: Run, wanted: Pending, sessions: Sessions) -> Run | None:
     )
 
 
-def waits_for_person(run: Run, sessions: Sessions) -> Run | None:
-    """The run that waits for its user's answer or a person's: this one, or one of another agent that it waits for."""
+def waiting_for(kind: Wait, run: Run, sessions: Sessions) -> Run | None:
+    """The run that waits for that: this one, or one of another agent that it waits for, however far down."""
     kinds = {each.kind for each in run.pending}
-    if kinds & {"answer", "handback"}:
+    if kind in kinds:
         return run
-    keys = (RunKey.parse(run.tenant, name) for name in run.children if "agent" in kinds)
+    # Those that it waits for now are its newest.
+    keys = (RunKey.parse(run.tenant, name) for name in reversed(run.children) if "agent" in kinds)
     below = (sessions.run(key) for key in keys if key)
-    return next((found for each in below if each and (found := waits_for_person(each, sessions))), None)
+    return next((found for each in below if each and (found := waiting_for(kind, each, sessions))), None)
 
 
 def _session_id(parent: Run, collaborator: Collaborator) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from .approving import Asked, Decider
 from .beginning import Request, already_begun, begin_run
-from .collaborating import waits_for_person
+from .collaborating import waiting_for
 from .deciding import decide_call, joined
 from .errors import Conflict, FreeholdError, Invalid, NotFound, SessionBusy, StaleWrite
 from .parking import ParkCollaborators, announce
@@ -42,6 +42,9 @@ def receive(request: Request, using: ReceiveCollaborators) -> Run:
             using.wait(attempt)
             continue
         run, session = _asks_for_it(*parked, ends.sessions)
+        if run.key != parked[0].key and not _is_named(request, parked[1], using):
+            using.wait(attempt)
+            continue
         question = next((each for each in run.pending if each.kind == "answer"), None)
         try:
             if question is not None:
@@ -83,11 +86,25 @@ def _parked(request: Request, using: ReceiveCollaborators) -> tuple[Run, Session
 
 def _asks_for_it(run: Run, session: Session, sessions: Sessions) -> tuple[Run, Session]:
     """Whose question the message answers, or whom it goes to: also where it is an agent's that this one has asked."""
-    found = waits_for_person(run, sessions) or run
+    found = waiting_for("answer", run, sessions) or waiting_for("handback", run, sessions) or run
     there = sessions.session(found.tenant, found.session_id) if found.key != run.key else session
     return (
         (found, there) if there is not None and there.conversation == found.conversation else (run, session)
     )
+
+
+def _is_named(request: Request, session: Session, using: ReceiveCollaborators) -> bool:
+    """Whether the session names the writer of a message that goes further down; what comes of it is told here, too."""
+    named = joined(session, request.principal)
+    if named == session:
+        return True
+    try:
+        using.parks.ends.waits.join(
+            replace(named, rev=named.rev + 1), request.principal, before=session, now=using.parks.ends.now()
+        )
+    except StaleWrite:
+        return False
+    return True
 
 
 def _in_session(run: Run, request: Request, sessions: Sessions) -> Run:

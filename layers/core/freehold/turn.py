@@ -122,12 +122,12 @@ def _is_current(run: Run, invocation: Invocation) -> bool:
 
 
 def _is_orphaned(run: Run, sessions: Sessions) -> bool:
-    """Whether a run that answers another agent's is not named by that: it was begun as the other was cancelled."""
+    """Whether the call of another agent's run that this one answers waits for it no longer."""
     key = RunKey.parse(run.tenant, run.parent.run_id) if run.parent else None
-    if key is None:
+    if key is None or run.parent is None:
         return False
-    parent = sessions.run(key)
-    return parent is None or run.key.run_id not in parent.children
+    parent, call = sessions.run(key), (run.parent.lap, run.parent.call)
+    return parent is None or all((each.lap, each.call) != call for each in parent.pending)
 
 
 def _give_up(reading: Reading, invocation: Invocation, using: Collaborators) -> Reading:

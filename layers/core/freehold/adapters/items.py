@@ -28,7 +28,9 @@ class Items:
         self._records = records
 
     def run(self, run: Run) -> Item:
-        item = self._records.encode(run, keys.run(run.key), folder=folder(run.key), at=run.created_at)
+        # One that waits is kept as long as what it waits for, which is written as it is parked.
+        at = max(run.created_at, run.parked_at or 0, run.resumed_at)
+        item = self._records.encode(run, keys.run(run.key), folder=folder(run.key), at=at)
         # ULIDs sort by time, so equal milliseconds still have one order.
         item |= _listed(keys.runs_of(run.tenant), run.created_at, run.key.run_id)
         # One that is parked needs nobody until its time is over, and is listed by that.

@@ -107,6 +107,13 @@ class DynamoWaits:
             puts.append(used(run, idempotency, at=message.at))
         self._table.transact(puts)
 
+    def join(self, session: Session, writer: Principal, *, before: Session, now: int) -> None:
+        puts: list[Put] = [
+            (self._items.session(session), *unchanged_session(before)),
+            *self._items.links(before, writer, before, at=now),
+        ]
+        self._table.transact(puts)
+
     def messages(self, key: RunKey) -> Iterator[Message]:
         found = self._table.query(
             keys.conversation(key), prefix=keys.messages(key.turn), newest_first=True, page=MESSAGES_AT_ONCE

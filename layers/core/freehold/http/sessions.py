@@ -10,7 +10,7 @@ from .. import wiring
 from ..adapters.lists import PAGE_BYTES, sent_bytes
 from ..approving import Asked
 from ..closing import end_session
-from ..collaborating import waits_for_person
+from ..collaborating import waiting_for
 from ..deciding import decide_call
 from ..ending import EndCollaborators
 from ..erasing import ErasingCollaborators, erase_session
@@ -104,8 +104,8 @@ def _escalated(session: Session) -> Run:
     """The run that waits for a person: the session's own, or that of an agent which it has asked."""
     turn = session.active_turn
     active = turn and wiring.sessions().run(RunKey(session.tenant, session.conversation, turn))
-    run = waits_for_person(active, wiring.sessions()) if active else None
-    if not run or not any(each.kind == "handback" for each in run.pending):
+    run = waiting_for("handback", active, wiring.sessions()) if active else None
+    if run is None:
         raise Conflict(f"session {session.session_id} is not escalated: its agent has it")
     return run
 

@@ -229,6 +229,10 @@ class Waits(Protocol):
         """Put a message for the person who has the conversation, and link its writer. Raises `StaleWrite`."""
         ...
 
+    def join(self, session: Session, writer: Principal, *, before: Session, now: int) -> None:
+        """Put the session, which names the writer now, and what leads from there to it. Raises `StaleWrite`."""
+        ...
+
     def messages(self, key: RunKey) -> Iterable[Message]:
         """Those that came while a person had the conversation, newest first; read as they are taken."""
         ...
