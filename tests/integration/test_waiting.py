@@ -544,3 +544,14 @@ def test_a_session_with_a_message_behind_a_parked_run_is_not_ended(world: World)
         end_session("acme", "s1", world.endings())
 
     assert world.run(run).status == "AWAITING"
+
+
+def test_a_comment_makes_an_approver_no_user_of_the_session_and_is_erased_with_them(world: World):
+    run = parked(world, PAY, tools=(guarded("approval"),))
+
+    world.decide(run, "approve", comment="fine by me")
+
+    boss = Principal("key", "boss")
+    assert not world.sessions.is_linked(run.key, boss)
+    links = [link for page in world.conversations.links("acme", boss) for link in page]
+    assert [(link.conversation, link.decided) for link in links] == [(run.conversation, True)]

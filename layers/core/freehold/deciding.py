@@ -77,7 +77,7 @@ def _judged(key: RunKey, asked: Asked, by: Decider, using: DecideCollaborators) 
 
 def go_on(run: Run, using: DecideCollaborators) -> Run:
     """Start the execution that a run needs which waits no longer; the sweeper does where this dies."""
-    if run.status == "RUNNING" and run.execution == run.resumed_from:
+    if run.has_gone_on:
         continue_run(run.key, run.execution, using.sessions, using.executions, now=using.now())
         return using.sessions.run(run.key) or run
     return run
@@ -165,7 +165,11 @@ def _write(run: Run, wanted: Pending, asked: Asked, by: Decider, using: DecideCo
     back = wanted.kind == "handback" and not any(each.kind == "handback" for each in decided.pending)
     there = using.sessions.session(run.tenant, run.session_id) if writer or back else None
     before = there if there and there.conversation == run.conversation else None
-    session = before and joined(replace(before, escalation=None) if back else before, writer)
+    # A message is one of the session's; who decides is a user of it already, or an approver, who becomes none.
+    joins = not by.is_checked
+    session = before and joined(
+        replace(before, escalation=None) if back else before, writer if joins else None
+    )
     changed = session is not None and session != before
     using.waits.decide(
         decision,
@@ -175,6 +179,7 @@ def _write(run: Run, wanted: Pending, asked: Asked, by: Decider, using: DecideCo
         session=replace(session, rev=session.rev + 1) if session and changed else None,
         session_before=before,
         writer=writer,
+        joins=joins,
         idempotency=asked.idempotency,
         taken=asked.takes and _taken(asked.takes, now=now),
         taken_before=asked.takes,

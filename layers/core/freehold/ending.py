@@ -86,7 +86,7 @@ def finish_run(key: RunKey, execution: int, ending: Ending, using: EndCollaborat
         if run.ended:
             return deliver(run, using)
         # One that has parked its run has no more to say: whoever decided starts the next one.
-        is_current = execution == run.execution and not has_gone_on(run)
+        is_current = execution == run.execution and not run.has_gone_on
         if run.status != "RUNNING" or not is_current:
             return run
         try:
@@ -95,11 +95,6 @@ def finish_run(key: RunKey, execution: int, ending: Ending, using: EndCollaborat
             continue
         return deliver(ended, using)
     raise StaleWrite(f"run {key.run_id} changed at each of {FINISH_ATTEMPTS} attempts to end it")
-
-
-def has_gone_on(run: Run) -> bool:
-    """Whether the run waits no longer, and has no execution yet that takes it further."""
-    return run.execution > 0 and run.execution == run.resumed_from
 
 
 def _write(history: History, ending: Ending, using: EndCollaborators) -> Run:

@@ -49,7 +49,7 @@ def park_run(key: RunKey, execution: int, using: ParkCollaborators) -> Literal["
         if run.status == "AWAITING":
             announce(run, using)
             return "parked"
-        if run.resumed_from == execution:
+        if run.has_gone_on:
             # It was parked by an attempt before this one, and a decision has been quick.
             go_on(run, ends.deciding)
             return "parked"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from .approving import Asked, Decider
 from .beginning import activated, continue_run, start_run
 from .deciding import decide_call
-from .ending import EndCollaborators, Ending, cancel_run, deliver, finish_run, has_gone_on
+from .ending import EndCollaborators, Ending, cancel_run, deliver, finish_run
 from .erasing import ErasingCollaborators, retire
 from .errors import Conflict, NotFound, StaleWrite, SummaryUnusable
 from .parking import ParkCollaborators, announce
@@ -167,7 +167,7 @@ def _tend_running(run: Run, using: EndCollaborators, *, now: int, patience_ms: i
     idle = now - max(at, run.started_at or run.created_at, run.resumed_at)
     if idle < SETTLE_MS:
         return Swept(seen=1)
-    if has_gone_on(run):
+    if run.has_gone_on:
         continue_run(run.key, run.execution, using.sessions, using.executions, now=now)
         return Swept(seen=1, restarted=1)
     state = using.executions.state(run) if run.execution else "unknown"

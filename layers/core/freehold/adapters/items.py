@@ -83,22 +83,34 @@ class Items:
 
     def link(self, link: Link) -> Item:
         key, name = RunKey(link.tenant, link.conversation, 0), link.conversation
-        where = keys.link(key, link.principal)
+        where = keys.link(key, link.principal, decided=link.decided)
+        # Each has a place of its own, or the next page of the index would begin behind both.
+        if link.decided:
+            name = f"{name}#DECIDED"
         if link.memory_id is not None:
-            # A place of its own, or the next page of the index would begin behind both.
             memory, name = (link.tenant, link.agent, link.memory_id), f"{name}#MEMORY"
             where = keys.link_to_summary(*memory, link.conversation, link.principal)
         item = self._records.encode(link, where, folder=folder(key), at=link.at)
         return item | _listed(keys.links_of(link.tenant, link.principal), link.at, name)
 
-    def links(self, session: Session, writer: Principal, before: Session | None, *, at: int) -> list[Put]:
+    def links(
+        self,
+        session: Session,
+        writer: Principal,
+        before: Session | None,
+        *,
+        at: int,
+        decided: bool = False,
+    ) -> list[Put]:
         """What leads from the writer to the conversation, and to what will be remembered of it.
 
         `before` is the session as it is stored, where it goes on with its conversation.
         """
         where = (session.tenant, session.conversation, session.session_id, writer, session.created_at)
         links: list[Link] = []
-        if before is None or writer.name not in before.principals:
+        if decided:
+            links.append(Link(*where, decided=True))
+        elif before is None or writer.name not in before.principals:
             links.append(Link(*where))
         if session.memory_id is not None:
             links.append(Link(*where, session.agent, session.memory_id, at // 1000 + LINK_SECONDS))

@@ -130,8 +130,8 @@ def lease(key: RunKey) -> Key:
     return {"pk": conversation(key), "sk": LEASE}
 
 
-def link(key: RunKey, principal: Principal) -> Key:
-    return {"pk": conversation(key), "sk": f"{LINKS}{_who(principal)}"}
+def link(key: RunKey, principal: Principal, *, decided: bool = False) -> Key:
+    return {"pk": conversation(key), "sk": f"{LINKS}{_who(principal)}{'#DECIDED' if decided else ''}"}
 
 
 def _who(principal: Principal) -> str:

@@ -46,6 +46,7 @@ class DynamoWaits:
         session: Session | None,
         session_before: Session | None,
         writer: Principal | None,
+        joins: bool,
         idempotency: tuple[str, str] | None,
         taken: Run | None = None,
         taken_before: Run | None = None,
@@ -60,7 +61,9 @@ class DynamoWaits:
         if session:
             puts.append((self._items.session(session), *unchanged_session(session_before)))
         if writer and session_before:
-            puts += self._items.links(session_before, writer, session_before, at=decision.at)
+            puts += self._items.links(
+                session_before, writer, session_before, at=decision.at, decided=not joins
+            )
         if taken and taken_before:
             puts.append((self._items.run(taken), *unchanged(taken_before)))
         if idempotency:

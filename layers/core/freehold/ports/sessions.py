@@ -191,6 +191,7 @@ class Waits(Protocol):
         session: Session | None,
         session_before: Session | None,
         writer: Principal | None,
+        joins: bool,
         idempotency: tuple[str, str] | None,
         taken: Run | None = None,
         taken_before: Run | None = None,

@@ -69,7 +69,8 @@ class Lease:
 class Link:
     """Leads from a principal to a conversation that it wrote to or, with a `memory_id`, to what is remembered of it.
 
-    `expires_at` is epoch seconds; None where it goes with the conversation.
+    `expires_at` is epoch seconds; None where it goes with the conversation. `decided`: they have decided about a call
+    there with words of their own, which makes nobody a user of the session.
     """
 
     tenant: str
@@ -80,6 +81,7 @@ class Link:
     agent: str = ""
     memory_id: str | None = None
     expires_at: int | None = None
+    decided: bool = False
 
 
 # Each names a conversation, its session, and the memory that it is remembered in, if any.

@@ -195,6 +195,11 @@ class Run:
     def ended(self) -> bool:
         return self.status in ENDED
 
+    @property
+    def has_gone_on(self) -> bool:
+        """Whether it waits no longer, and has no execution yet that takes it further."""
+        return self.status == "RUNNING" and 0 < self.execution == self.resumed_from
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
