@@ -44,3 +44,11 @@ class Usage:
             self.cached_tokens + other.cached_tokens,
             self.cache_written_tokens + other.cache_written_tokens,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """Why another model than the agent's first answered: the `error` (a class name) that the model `after` met."""
+
+    after: str
+    error: str

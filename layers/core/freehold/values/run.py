@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
-from .content import Image, Usage
+from .content import Fallback, Image, Usage
 from .decision import Escalation, ParentCall, Pending
 
 Status = Literal["QUEUED", "RUNNING", "AWAITING", "COMPLETED", "FAILED", "CANCELLED", "STOPPED"]
@@ -208,14 +208,6 @@ class Call:
     name: str
     arguments: str
     refused: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fallback:
-    """Why another model than the agent's first answered: the `error` (a class name) that the model `after` met."""
-
-    after: str
-    error: str
 
 
 @dataclass(frozen=True, slots=True)
