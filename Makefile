@@ -72,6 +72,8 @@ bench: $(VENV)/dev.stamp $(OPENAPI) $(TIKTOKEN) ## Measure the figures of bench/
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/sessions.py
 	$(BIN)/python bench/kills.py
+	$(BIN)/python bench/tenants.py
+	$(BIN)/python bench/load.py
 	$(BIN)/python bench/openapi_directory.py
 
 lock: $(VENV)/dev.stamp ## Resolve the pinned requirements anew (needs uv)
@@ -81,10 +83,11 @@ lock: $(VENV)/dev.stamp ## Resolve the pinned requirements anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	  --no-header --no-annotate layers/deps/requirements.in -c requirements.txt -o layers/deps/requirements.txt
 # Without what the dependency layer holds already.
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
-	  --no-header --no-annotate layers/mcp/requirements.in -c requirements-dev.txt \
-	  $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' layers/deps/requirements.txt) \
-	  -o layers/mcp/requirements.txt
+	for layer in mcp identity live; do \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	    --no-header --no-annotate layers/$$layer/requirements.in -c requirements-dev.txt \
+	    $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' layers/deps/requirements.txt) \
+	    -o layers/$$layer/requirements.txt; done
 
 clean: ## Remove what was installed and built; what the local stack stores stays
 	rm -rf $(VENV) $(VENV)-sam $(VENV)-audit $(VENV)-openapi $(VENV)-tiktoken .aws-sam .ruff_cache .pytest_cache .import_linter_cache .hypothesis .freehold/build

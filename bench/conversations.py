@@ -18,6 +18,7 @@ from bench.tokenizer import Tokenizer
 from bench.tokens import texts
 from freehold.adapters.scripted import reply
 from freehold.decide import Step
+from freehold.ports import Tell
 from freehold.summarizing import SummaryCollaborators, SummaryInvocation, summarize
 from freehold.turn import Invocation, take_turn
 from freehold.values.agent import Context, ModelChoice
@@ -56,7 +57,7 @@ class CountingModel:
         self._texts = texts()
         self._sentences = [part + "." for kind in LANGUAGES for part in self._texts[kind].split(".")]
 
-    def reply(self, request: ModelRequest) -> ModelReply:
+    def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
         asked = self._tokens_of(request)
         if request.purpose == "compaction":
             # As long as it may be, which is the worst for what follows.

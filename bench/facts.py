@@ -9,6 +9,7 @@ from dataclasses import replace
 from moto import mock_aws
 
 from freehold.adapters.scripted import reply
+from freehold.ports import Tell
 from freehold.values.agent import Memory
 from freehold.values.model import ModelReply, ModelRequest, UserMessage
 from world import World, agent, clients
@@ -25,7 +26,7 @@ class NotingModel:
     def __init__(self) -> None:
         self.told: set[str] = set()
 
-    def reply(self, request: ModelRequest) -> ModelReply:
+    def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
         texts = (message.text for message in request.messages if isinstance(message, UserMessage))
         found = dict.fromkeys(FACT.findall("\n".join(texts)))
         if request.purpose == "memory":

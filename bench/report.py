@@ -64,7 +64,7 @@ bytes for each of them.
 
 def table(figures: Iterable[Figure]) -> str:
     """For the terminal."""
-    rows = [(row.name, row.bound, row.measured, _reached(row)) for row in figures]
+    rows = [(row.name, row.bound, row.measured, reached(row)) for row in figures]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
@@ -74,7 +74,7 @@ def table(figures: Iterable[Figure]) -> str:
 def markdown(bounded: Iterable[Figure], further: Iterable[Figure], measured: Measurements) -> str:
     """The whole of results.md."""
     made = f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}, on {os.cpu_count()} cores."
-    held = [(row.name, row.bound, row.measured, _reached(row)) for row in bounded]
+    held = [(row.name, row.bound, row.measured, reached(row)) for row in bounded]
     told = [(row.name, row.measured) for row in further]
     counted = measured.counted
     parts = (
@@ -92,7 +92,7 @@ def markdown(bounded: Iterable[Figure], further: Iterable[Figure], measured: Mea
     return "\n".join(parts)
 
 
-def _reached(row: Figure) -> str:
+def reached(row: Figure) -> str:
     return {True: "yes", False: "NO", None: ""}[row.reached]
 
 

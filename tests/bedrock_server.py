@@ -14,7 +14,8 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -23,10 +24,11 @@ from urllib.parse import unquote
 from botocore.credentials import Credentials
 
 from converse_rules import converse_problems
-from model_server import Reply
+from model_server import Reply, http_chunk
 from prompt_cache import Counted, PromptCache, without_marks
 from responses_rules import request_problem, responses_problems
 from signatures import wrongly_signed
+from streamed import at_once, by_words, converse_frames, response_stream
 
 # Where the test points AWS_ENDPOINT_URL_…, and the service that is to stand in the signature.
 SERVICES = {"runtime": "bedrock", "mantle": "bedrock-mantle"}
@@ -48,9 +50,13 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """`parts` are the events of a stream, and `body` all of what is none."""
+
     status: int
     body: bytes
     headers: Mapping[str, str]
+    parts: Sequence[bytes] = ()
+    pace_seconds: float = 0.0
 
 
 class BedrockServer:
@@ -129,6 +135,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
+    protocol_version = "HTTP/1.1"
     server: _Server
 
     def do_POST(self) -> None:
@@ -136,10 +143,16 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         answer = self.server.bedrock.answer(self.path, headers, body)
         self.send_response(answer.status)
-        for name, value in {"content-length": str(len(answer.body)), **answer.headers}.items():
+        length = {} if answer.parts else {"content-length": str(len(answer.body))}
+        for name, value in {"connection": "close", **length, **answer.headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(answer.body)
+        for part in answer.parts:
+            time.sleep(answer.pace_seconds)
+            self.wfile.write(http_chunk(part))
+        if answer.parts:
+            self.wfile.write(http_chunk(b""))
 
     def log_message(self, *args: object) -> None:
         """Quiet."""
@@ -147,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _model_of(path: str) -> str | None:
     """The model that Converse is asked for; None for every other path."""
-    found = re.fullmatch(r"/model/([^/]+)/converse", path)
+    found = re.fullmatch(r"/model/([^/]+)/converse(-stream)?", path)
     return unquote(found[1]) if found else None
 
 
@@ -166,15 +179,24 @@ def _what_is_wrong(request: Received) -> str | None:
 
 
 def _answer(reply: Reply, request: Received, number: int, cache: PromptCache) -> Answer:
+    parameters = _converse_parameters(request)
     if reply.body is not None:
         body = reply.body
-    elif parameters := _converse_parameters(request):
+    elif parameters:
         marked = parameters != without_marks(parameters)
         body = _converse(reply, number, cache.count(parameters) if marked else None)
     else:
         body = _response(reply, request, number)
     headers = {"content-type": "application/json", "x-amzn-requestid": f"request-{number}", **reply.headers}
-    return Answer(reply.status, json.dumps(body).encode(), headers)
+    streams = request.path.endswith("-stream") or request.json.get("stream")
+    if not streams or reply.body is not None:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return Answer(reply.status, content, headers)
+    cut = by_words if reply.pace_seconds else at_once
+    parts = converse_frames(body, cut) if parameters else response_stream(body, cut)
+    kind = "application/vnd.amazon.eventstream" if parameters else "text/event-stream"
+    headers |= {"content-type": kind, "transfer-encoding": "chunked"}
+    return Answer(reply.status, b"", headers, parts, reply.pace_seconds)
 
 
 def _fault(status: int, code: str, message: str) -> Answer:

@@ -22,13 +22,19 @@ from typing import Any, Self
 
 from freehold.values.model import Usage
 from sdk_types import request_problem
+from streamed import at_once, by_words, chat_events
 
 DEFAULT_USAGE = Usage(10, 5)
+STREAM_HEADERS = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One HTTP answer. `body` replaces what would be made of the rest; `hold` keeps it back until the event is set."""
+    """One HTTP answer. `body` replaces what would be made of the rest; `hold` keeps it back until the event is set.
+
+    Who asks for a stream gets one. With `pace_seconds` an event has two words, and comes so long after the one before;
+    `cut_after` so many of them the connection ends.
+    """
 
     text: str | None = None
     calls: tuple[tuple[str, Mapping[str, Any] | str], ...] = ()
@@ -40,6 +46,8 @@ class Reply:
     delay_seconds: float = 0.0
     hold: threading.Event | None = None
     drip_seconds: float | None = None
+    pace_seconds: float = 0.0
+    cut_after: int | None = None
 
 
 Answer = Reply | Callable[[dict[str, Any]], Reply]
@@ -164,15 +172,20 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         model = self.server.model
         content = self.rfile.read(int(self.headers.get("content-length", 0)))
+        request: dict[str, Any] = {}
         if self.path != "/v1/chat/completions":
             reply = fail(404, f"nothing at {self.path}")
         else:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            reply = model.answer(json.loads(content), headers)
+            request = json.loads(content)
+            reply = model.answer(request, headers)
         if reply.delay_seconds:
             model.closing.wait(reply.delay_seconds)
         while reply.hold and not reply.hold.wait(0.01) and not model.closing.is_set():
             pass
+        if request.get("stream") and reply.status == 200 and reply.body is None:
+            self._stream(reply, request)
+            return
         body = json_body(reply, len(model.requests))
         self.send_response(reply.status)
         self.send_header("content-type", "application/json")
@@ -188,8 +201,31 @@ class _Handler(BaseHTTPRequestHandler):
             if model.closing.wait(reply.drip_seconds):
                 return
 
+    def _stream(self, reply: Reply, request: dict[str, Any]) -> None:
+        model = self.server.model
+        completion = json.loads(json_body(reply, len(model.requests)))
+        usage = bool((request.get("stream_options") or {}).get("include_usage"))
+        self.send_response(200)
+        for name, value in (STREAM_HEADERS | dict(reply.headers)).items():
+            self.send_header(name, value)
+        self.end_headers()
+        cut = by_words if reply.pace_seconds else at_once
+        for event in chat_events(completion, cut, usage=usage)[: reply.cut_after]:
+            if reply.pace_seconds and model.closing.wait(reply.pace_seconds):
+                return
+            self.wfile.write(http_chunk(event))
+        if reply.cut_after is None:
+            self.wfile.write(http_chunk(b""))
+        else:
+            self.close_connection = True
+
     def log_message(self, *args: object) -> None:
         """Quiet."""
+
+
+def http_chunk(content: bytes) -> bytes:
+    """As HTTP/1.1 sends a part of a body whose length nobody knows yet; an empty one ends it."""
+    return f"{len(content):x}\r\n".encode() + content + b"\r\n"
 
 
 def json_body(reply: Reply, number: int) -> bytes:
@@ -229,6 +265,8 @@ def json_body(reply: Reply, number: int) -> bytes:
 
 def what_is_wrong(request: object) -> str | None:
     """Why the `openai` package would not know this request, or None. Fields that it does not know are wrong too."""
-    from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
+    from openai.types.chat import completion_create_params as kinds
 
-    return request_problem(CompletionCreateParamsNonStreaming, request)
+    streams = isinstance(request, dict) and request.get("stream")
+    kind = kinds.CompletionCreateParamsStreaming if streams else kinds.CompletionCreateParamsNonStreaming
+    return request_problem(kind, request)

@@ -14,7 +14,8 @@ from typing import Any, cast
 import boto3
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
-from samtranslator.yaml_helper import yaml_parse
+
+from freehold_cli.local import sam_template
 
 Template = dict[str, Any]
 
@@ -68,7 +69,7 @@ def source(path: Path = ROOT / "template.yaml") -> Template:
 @cache
 def _source(path: Path) -> Template:
     # Through a copy that shares nothing: aliases of the YAML text would otherwise change together.
-    return unshared(cast("Template", yaml_parse(path.read_text())))
+    return unshared(sam_template.load(path))
 
 
 def unshared(value: Any) -> Any:

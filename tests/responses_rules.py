@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from openai.types.responses import Response
-from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
+from openai.types.responses.response_create_params import (
+    ResponseCreateParamsNonStreaming,
+    ResponseCreateParamsStreaming,
+)
 from pydantic import BaseModel, ValidationError
 
 import sdk_types
@@ -27,7 +30,9 @@ PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+=*")
 
 def request_problem(request: object) -> str | None:
     """Why the SDK would not know this request, or None."""
-    return sdk_types.request_problem(ResponseCreateParamsNonStreaming, request)
+    streams = isinstance(request, dict) and request.get("stream")
+    kind = ResponseCreateParamsStreaming if streams else ResponseCreateParamsNonStreaming
+    return sdk_types.request_problem(kind, request)
 
 
 def response_problem(response: object) -> str | None:

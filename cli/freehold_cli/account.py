@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from freehold.adapters.access import AccessEntries
 from freehold.adapters.api_keys import SCOPES, ApiKeys
+from freehold.adapters.dead_letters import SqsDeadLetters
 from freehold.adapters.schema_buckets import SchemaBuckets
+from freehold.adapters.table import Table
 
-from .settings import WrongUse
+from .settings import LOCAL_TENANT, WrongUse
 
-LOCAL_TENANT = "local"
 DAY_SECONDS = 86_400
+# An API's own address tells its Region; a domain of one's own does not.
+API = re.compile(r"https://[a-z0-9-]+\.execute-api\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/")
 
 
 class AwsAccount:
     """The account that `environment` (AWS_* settings) leads to; empty means the user's own configuration."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        session: Any = boto3.Session(
+        self._session: Any = boto3.Session(
             aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
             aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
             aws_session_token=environment.get("AWS_SESSION_TOKEN"),
@@ -37,7 +44,7 @@ class AwsAccount:
         endpoint = environment.get("AWS_ENDPOINT_URL")
         # A company's proxy cannot reach this machine.
         config = Config(proxies={}) if endpoint else None
-        self._client = partial(session.client, endpoint_url=endpoint, config=config)
+        self._client = partial(self._session.client, endpoint_url=endpoint, config=config)
 
     def outputs(self, stack_name: str) -> dict[str, str]:
         """The outputs of a CloudFormation stack by key."""
@@ -69,6 +76,31 @@ class AwsAccount:
         expires = None if expires_in_days is None else now + expires_in_days * DAY_SECONDS
         keys = ApiKeys(self._client("dynamodb"), table)
         return keys.create(tenant=tenant, name=name, scopes=scopes, now=now, expires_at=expires).text
+
+    def access(self, table: str) -> AccessEntries:
+        """Which tenant comes in by which door, in a stack's agents table."""
+        return AccessEntries(Table(self._client("dynamodb"), table))
+
+    def sign(self, url: str, body: bytes) -> dict[str, str]:
+        """Headers by which API Gateway knows who posts `body` to `url`."""
+        try:
+            found = self._session.get_credentials()
+            keys = found.get_frozen_credentials() if found is not None else None
+        except (BotoCoreError, ClientError) as error:
+            raise WrongUse(f"the AWS credentials cannot be used: {error}") from error
+        if keys is None:
+            raise WrongUse("there are no AWS credentials", "Log in with `aws sso login`, or set AWS_PROFILE.")
+        named = API.match(url)
+        region = named["region"] if named else self._session.region_name
+        if region is None:
+            raise WrongUse(f"no Region is known for {url}", "Set AWS_REGION to the stack's.")
+        request = AWSRequest("POST", url, data=body)
+        SigV4Auth(keys, "execute-api", region).add_auth(request)
+        return dict(request.headers)
+
+    def dead_letters(self, queue_urls: Sequence[str]) -> SqsDeadLetters:
+        """Of these queues, whoever they belong to."""
+        return SqsDeadLetters(self._client("sqs"), queue_urls)
 
     def put_secret(self, secret: str, text: str) -> None:
         client = self._client("secretsmanager")

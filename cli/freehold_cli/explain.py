@@ -1,6 +1,7 @@
 """Errors as a person reads them: what, where, what is allowed. And the exit code of each.
 
-0 done   1 the run failed, stopped or was cancelled; not all was erased
+0 done   1 the run failed, stopped or was cancelled; not all was erased,
+put back or saved
 2 wrong use or invalid input   3 no stack can be reached   4 the run waits for somebody to decide
 """
 
@@ -21,7 +22,14 @@ from freehold_client import (
     Unreachable,
 )
 
-from .local.failures import DeploymentFailed, LocalStackError, PortTaken, RunsAlready, TemplateInvalid
+from .local.failures import (
+    DeploymentFailed,
+    LocalStackError,
+    PortTaken,
+    RunsAlready,
+    StateLost,
+    TemplateInvalid,
+)
 from .printable import one_line, printable
 from .screen import Screen
 from .settings import Down, WrongUse
@@ -48,6 +56,8 @@ def explain(error: Exception, screen: Screen) -> int:
 
 
 def _code(error: Exception) -> int:
+    if isinstance(error, StateLost):
+        return NOT_DONE
     if isinstance(error, LocalStackError):
         return WRONG_USE if isinstance(error, OURS_TO_MEND) else UNREACHABLE
     return UNREACHABLE if isinstance(error, Unreachable | ServerError | Down) else WRONG_USE

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
+from freehold.values.access import SCOPES, AccessEntry, EntryKind
 from freehold_client import Unauthorized
 
+from .local.endpoint import ACCOUNT
+from .local.endpoint import REGION as LOCAL_REGION
 from .screen import Screen
-from .settings import Down, Target, WrongUse
+from .settings import LOCAL_TENANT, Down, Target, WrongUse
 from .world import Stack, StackInfo, World
 
+if TYPE_CHECKING:
+    from freehold.adapters.access import AccessEntries
+
 KEY_NAME = "local admin"
+# Who signs with the local account's only credentials.
+LOCAL_PRINCIPAL = f"arn:aws:iam::{ACCOUNT}:root"
+# Where answers to messages may go: a queue of this name, once somebody makes it.
+LOCAL_ANSWERS = f"arn:aws:sqs:{LOCAL_REGION}:{ACCOUNT}:answers"
 DEFAULT_REGION = "us-east-1"
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+")
+# The template's parameters that follow from `--models`.
+OF_MODELS = ("ModelSource", "ModelUrl", "ModelName", "ModelRegion")
 # A secret cannot be empty.
 NO_MODEL_KEY = " "
 
@@ -50,6 +65,21 @@ def chosen_models(world: World, screen: Screen, models: str | None) -> Models:
     )
 
 
+def chosen_parameters(given: Sequence[str]) -> dict[str, str]:
+    """What `--parameter` says, each as NAME=VALUE. The template decides about names and values."""
+    chosen: dict[str, str] = {}
+    for each in given:
+        name, sign, value = each.partition("=")
+        if not name or not sign:
+            raise WrongUse(f"--parameter is {each!r}; it must be NAME=VALUE")
+        if name in OF_MODELS:
+            raise WrongUse(f"--parameter names {name}, which --models sets")
+        if name in chosen:
+            raise WrongUse(f"--parameter names {name} twice")
+        chosen[name] = value
+    return chosen
+
+
 def _bedrock_region(world: World, screen: Screen) -> str:
     """The user's Region, once it is sure that there are credentials too."""
     with screen.progress("looking for AWS credentials"):
@@ -68,6 +98,7 @@ def begin(
     *,
     models: Models,
     progress: Callable[[str], None],
+    parameters: Mapping[str, str] = MappingProxyType({}),
     port: int | None = None,
     detached: bool = False,
     tools_on_loopback: bool = False,
@@ -76,7 +107,7 @@ def begin(
     info = stack.start(
         port=port,
         detached=detached,
-        parameters=models.parameters,
+        parameters={"ReplyTargets": LOCAL_ANSWERS, **parameters, **models.parameters},
         bedrock_region=models.bedrock_region,
         tools_on_loopback=tools_on_loopback,
         progress=progress,
@@ -86,7 +117,24 @@ def begin(
         model_key = world.environ.get("FREEHOLD_MODEL_KEY") or NO_MODEL_KEY
         world.account(stack.aws.environment()).put_secret(secret, model_key)
     progress("checking the key")
-    return info, make_sure_of_key(world, stack, info)
+    target = make_sure_of_key(world, stack, info)
+    let_in(world.account(stack.aws.environment()).access(info.outputs["AgentsTable"]), info.outputs)
+    return info, target
+
+
+def let_in(entries: AccessEntries, outputs: Mapping[str, str]) -> None:
+    """The local tenant comes in by every door of the local account that leads to nobody yet."""
+    doors: dict[EntryKind, str | None] = {
+        "iam": LOCAL_PRINCIPAL,
+        "queue": outputs.get("RequestsArn"),
+        "rule": outputs.get("RunRequestedRule"),
+        "source": "*",
+    }
+    for kind, name in doors.items():
+        if name is None or any(entry.name == name for entry in entries.list(kind)):
+            continue
+        scopes = SCOPES if kind == "iam" else ()
+        entries.grant(AccessEntry(kind, name, LOCAL_TENANT, int(time.time()), scopes))
 
 
 def make_sure_of_key(world: World, stack: Stack, info: StackInfo) -> Target:

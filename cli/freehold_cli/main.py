@@ -12,12 +12,17 @@ from typing import Any
 import typer
 
 from . import (
+    access_commands,
     agent_commands,
+    auth_commands,
     decision_commands,
+    dlq_commands,
     key_commands,
     memory_commands,
+    model_commands,
     replay_command,
     run_commands,
+    schedule_commands,
     session_commands,
     stack_commands,
     try_command,
@@ -77,6 +82,7 @@ PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "apply": agent_commands.apply,
         "validate": validate_command.validate,
         "agents": agent_commands.agents,
+        "models": model_commands.models,
     },
     "Runs": {
         "ask": run_commands.ask,
@@ -117,6 +123,25 @@ GROUPS: dict[str, tuple[str, typer.Typer, dict[str, Callable[..., None]]]] = {
             "delete": memory_commands.delete,
         },
     ),
+    "dlq": (
+        "Governance",
+        dlq_commands.dlq,
+        {
+            "list": dlq_commands.list_letters,
+            "show": dlq_commands.show,
+            "redrive": dlq_commands.redrive,
+        },
+    ),
+    "schedule": (
+        "Triggers",
+        schedule_commands.schedules,
+        {
+            "add": schedule_commands.add,
+            "list": schedule_commands.list_schedules,
+            "show": schedule_commands.show,
+            "remove": schedule_commands.remove,
+        },
+    ),
     "keys": (
         "Governance",
         key_commands.keys,
@@ -126,6 +151,16 @@ GROUPS: dict[str, tuple[str, typer.Typer, dict[str, Callable[..., None]]]] = {
             "revoke": key_commands.revoke,
         },
     ),
+    "access": (
+        "Governance",
+        access_commands.access,
+        {
+            "grant": access_commands.grant,
+            "list": access_commands.list_access,
+            "revoke": access_commands.revoke,
+        },
+    ),
+    "auth": ("Governance", auth_commands.auth, {"token": auth_commands.token}),
 }
 
 for panel, commands in PANELS.items():

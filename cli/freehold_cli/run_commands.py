@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,7 @@ from .world import world_of
 
 # The API takes no more, and API Gateway refuses a much larger request without a word of why.
 MOST_BYTES = 3_750_000
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 AgentName = Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name.", show_default=False)]
 Session = Annotated[
     str | None, typer.Option("--session", metavar="ID", help="Go on in this session. Default: a new one.")
@@ -125,17 +127,28 @@ def runs(
             help="Only QUEUED, RUNNING, AWAITING, COMPLETED, FAILED, CANCELLED or STOPPED ones.",
         ),
     ] = None,
+    after: Annotated[
+        datetime | None,
+        typer.Option(formats=TIMES, metavar="TIME", help="Only those that were created then or later."),
+    ] = None,
+    before: Annotated[
+        datetime | None,
+        typer.Option(formats=TIMES, metavar="TIME", help="Only those that were created before."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List runs, newest first.
+    """List runs, newest first. A time is a day or a moment of yours, or has its zone: 2026-11-25T12:00:00Z.
 
     Example: freehold runs --agent customer-support-agent --status FAILED
     """
     screen = Screen(json=as_json)
     wanted = status.upper() if status else None
     with world_of(ctx).client() as client, screen.progress("reading the runs"):
-        found = list(islice(client.runs.list(session_id=session, agent=agent, status=wanted), limit))
+        listed = client.runs.list(
+            session_id=session, agent=agent, status=wanted, created_after=after, created_before=before
+        )
+        found = list(islice(listed, limit))
     screen.answer({"runs": [run.wire for run in found]}, tables.runs(found))
 
 

@@ -78,7 +78,7 @@ class Screen:
         console = self.out if self.out.is_terminal and not self.json else self.err
         if console.is_terminal:
             with console.status(Text(one_line(text))) as status:
-                yield lambda now: status.update(Text(one_line(now)))
+                yield lambda now: status.update(Text(printable(now)))
             return
         tell = self.note if lines else _silent
         tell(text)

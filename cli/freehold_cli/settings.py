@@ -1,6 +1,7 @@
 """Which stack a command speaks to, and where a local one keeps its things.
 
 FREEHOLD_URL, FREEHOLD_KEY   a stack anywhere, with a key for it
+FREEHOLD_AUTH=aws            in place of a key, a token for your AWS credentials
 FREEHOLD_HOME                the local stack's folder; default `.freehold` in the repository
 
 The local stack writes `stack.json` into its folder while it runs, and `freehold up` the `key` for it.
@@ -13,6 +14,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+# Whose the local stack's own key is.
+LOCAL_TENANT = "local"
 
 
 class WrongUse(Exception):
@@ -33,10 +37,13 @@ class Down(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The stack to speak to. `local` says that its key and address come from the local stack's folder."""
+    """The stack to speak to. `local` says that its key and address come from the local stack's folder.
+
+    Without a `key`, AWS credentials open it.
+    """
 
     url: str
-    key: str
+    key: str | None
     local: bool
 
 
@@ -87,20 +94,29 @@ def home(environ: Mapping[str, str], folder: Path, package: Path) -> Home:
 
 def target(environ: Mapping[str, str], folder: Path, package: Path) -> Target:
     """The stack of FREEHOLD_URL and FREEHOLD_KEY, else the local one."""
-    url, key = environ.get("FREEHOLD_URL"), environ.get("FREEHOLD_KEY")
+    url, key = environ.get("FREEHOLD_URL"), environ.get("FREEHOLD_KEY") or None
+    by_aws = key is None and _by_aws(environ)
     if url:
-        if not key:
+        if not key and not by_aws:
             raise WrongUse(
-                "FREEHOLD_URL is set and FREEHOLD_KEY is not", "Set both, or neither for the local stack."
+                "FREEHOLD_URL is set and FREEHOLD_KEY is not",
+                "Set both, or neither for the local stack; FREEHOLD_AUTH=aws uses your AWS credentials.",
             )
         if not url.startswith(("http://", "https://")):
             raise WrongUse(f"FREEHOLD_URL is {url!r}; it must begin with http:// or https://")
         return Target(url, key, local=False)
     place = home(environ, folder, package)
-    url, key = place.url(), key or place.key()
-    if url is None or key is None:
+    url, key = place.url(), None if by_aws else key or place.key()
+    if url is None or (key is None and not by_aws):
         raise Down("the local stack is not running")
     return Target(url, key, local=True)
+
+
+def _by_aws(environ: Mapping[str, str]) -> bool:
+    chosen = environ.get("FREEHOLD_AUTH")
+    if chosen not in (None, "", "aws"):
+        raise WrongUse(f"FREEHOLD_AUTH is {chosen!r}; it must be aws, or not be set")
+    return chosen == "aws"
 
 
 def _text(path: Path) -> str | None:

@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from .local_start import Models as ChosenModels
-from .local_start import begin, chosen_models
+from .local_start import begin, chosen_models, chosen_parameters
 from .printable import one_line
 from .screen import AsJson, Screen
 from .settings import Down, WrongUse
@@ -26,10 +26,21 @@ Models = Annotated[
     ),
 ]
 Port = Annotated[
-    int | None, typer.Option(min=1, max=65535, help="Where it listens. Default: 8080, or the next free one.")
+    int | None,
+    typer.Option(
+        min=1, max=65535, help="Where it listens. Default: as before; at first 8080, or the next free one."
+    ),
 ]
 ToolsOnLoopback = Annotated[
     bool, typer.Option("--tools-on-loopback", help="Let HTTP and MCP tools ask servers of this machine.")
+]
+Parameter = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--parameter",
+        metavar="NAME=VALUE",
+        help="One of the template's parameters, which keeps its value from then on; may be given again for others.",
+    ),
 ]
 WATCH_SECONDS = 3.0
 
@@ -42,6 +53,7 @@ def up(
     models: Models = None,
     port: Port = None,
     tools_on_loopback: ToolsOnLoopback = False,
+    parameter: Parameter = None,
     as_json: AsJson = False,
 ) -> None:
     """Start Freehold on this machine and deploy the template to it.
@@ -53,7 +65,7 @@ def up(
     Example: freehold up --models http://127.0.0.1:11434/v1
     """
     world, screen = world_of(ctx), Screen(json=as_json)
-    chosen = chosen_models(world, screen, models)
+    parameters, chosen = chosen_parameters(parameter or ()), chosen_models(world, screen, models)
     stack = world.local_stack()
     running = stack.running()
     _check_port(running, port)
@@ -64,6 +76,7 @@ def up(
                 stack,
                 models=chosen,
                 progress=progress,
+                parameters=parameters,
                 port=port,
                 detached=detach,
                 tools_on_loopback=tools_on_loopback,
@@ -105,8 +118,8 @@ def owned(screen: Screen, stack: Stack, *, owned: bool) -> Generator[Callable[[]
 
 def stop(screen: Screen, stack: Stack) -> bool:
     """Stop the stack to the end, however often Ctrl-C is pressed meanwhile."""
-    with undisturbed(), screen.progress("stopping the local stack", lines=True):
-        return stack.stop()
+    with undisturbed(), screen.progress("stopping the local stack", lines=True) as progress:
+        return stack.stop(progress)
 
 
 def down(ctx: typer.Context, as_json: AsJson = False) -> None:
@@ -120,7 +133,7 @@ def down(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 
 def status(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """Tell whether the stack answers.
+    """Tell whether the stack answers: of the local one, whether all of its processes do.
 
     The exit code is 3 if it does not, 2 if it does not accept the key.
 
@@ -128,12 +141,27 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
     """
     world, screen = world_of(ctx), Screen(json=as_json)
     target = world.target()
+    if target.local:
+        _check_that_all_answer(world, screen)
     with world.client(target) as client, screen.progress("asking the stack"):
         names = [agent.agent_name for agent in client.agents.list()]
     where = "local stack" if target.local else "stack"
     text = Text().append(f"The {where} answers at {target.url}", "green")
     told = f"\nagents: {', '.join(names) or 'none yet; `freehold apply FILE` makes one'}"
     screen.answer({"url": target.url, "local": target.local, "agents": names}, text.append(told))
+
+
+def _check_that_all_answer(world: World, screen: Screen) -> None:
+    with screen.progress("asking the stack's processes"):
+        silent = world.local_stack().silent()
+    if silent:
+        told = (
+            f"Of the local stack's processes, {' and '.join(silent)} {'does' if len(silent) == 1 else 'do'}"
+        )
+        raise Down(
+            f"{told} not answer",
+            "`freehold down` and `freehold up` begin it anew; .freehold/logs tells more.",
+        )
 
 
 def _shape(info: StackInfo) -> dict[str, object]:

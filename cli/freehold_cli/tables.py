@@ -8,10 +8,22 @@ from typing import Any, cast
 from rich.table import Table
 from rich.text import Text
 
-from freehold_client import Agent, AgentSummary, Alias, Approval, Key, Run, Tool, Version
+from freehold.values.access import AccessEntry
+from freehold_client import (
+    Agent,
+    AgentSummary,
+    Alias,
+    Approval,
+    DeadLetter,
+    Key,
+    Run,
+    Schedule,
+    Tool,
+    Version,
+)
 
 from . import figures
-from .printable import one_line
+from .printable import one_line, printable
 from .timeline import STATUS_STYLES, took
 
 WAITS_FOR = "waits for"
@@ -122,6 +134,55 @@ def keys(found: Sequence[Key]) -> Table | str:
     for each in found:
         made, expires = figures.clock(each.created_at), figures.clock(each.expires_at) or "never"
         add(table, each.key_id, each.name, ", ".join(each.scopes), made, expires)
+    return table
+
+
+def access(found: Sequence[AccessEntry]) -> Table | str:
+    if not found:
+        return "Nobody comes in without a key. `freehold access grant` lets somebody in."
+    table = columns("kind", "name", "tenant", "scopes")
+    for each in found:
+        add(table, each.kind, each.name, each.tenant, ", ".join(each.scopes))
+    return table
+
+
+def dead_letters(found: Sequence[DeadLetter]) -> Table | str:
+    if not found:
+        return "No dead letters."
+    table = columns("letter", "since", "from", "error", "reason")
+    for each in found:
+        came = each.source.rpartition(":")[2]
+        add(table, each.letter_id, figures.clock(each.at), came, each.error or "", each.reason or "")
+    return table
+
+
+def dead_letter(one: DeadLetter) -> list[Text]:
+    """With all that it says, which may be on many lines."""
+    told = {
+        "since": figures.clock(one.at),
+        "from": one.source,
+        "group": one.group,
+        "deduplication": one.deduplication_id,
+        "error": one.error,
+        "reason": one.reason,
+    }
+    head = Text(one_line(one.letter_id), "bold")
+    for name, value in told.items():
+        if value:
+            head.append(f"\n{name}: ", "dim").append(one_line(value))
+    return [head, Text(printable(one.body or ""))]
+
+
+def schedules(found: Sequence[Schedule]) -> Table | str:
+    if not found:
+        return "No schedules. Add one with `freehold schedule add AGENT SCHEDULE TEXT`."
+    table = columns("schedule", "agent", "when", "time zone", "added", "by")
+    for each in found:
+        by = f"{each.created_by.type}:{each.created_by.id}" if each.created_by else ""
+        told = f"{by}, in the agent" if each.set_by == "agent" else by
+        told = told if each.armed else f"{told}, not armed"
+        made = figures.clock(each.created_at)
+        add(table, each.schedule_id, each.agent, each.schedule, each.time_zone, made, told)
     return table
 
 

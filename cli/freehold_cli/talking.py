@@ -18,6 +18,8 @@ from freehold_client import (
     LapItem,
     Run,
     Started,
+    TextDelta,
+    TextReset,
     UserItem,
 )
 
@@ -31,6 +33,9 @@ from .world import World
 
 LEAVE = "exit"
 PROMPT = "you> "
+WRITING = "the model is thinking"
+# Of a reply that is being written.
+MOST_LINES, MOST_CHARACTERS = 10, 1_000
 
 
 class Conversation:
@@ -104,9 +109,16 @@ class Conversation:
         progress("the agent is at work")
         timeline = Timeline(width=self._screen.width)
         open_calls: dict[tuple[int, int], str] = {}
-        for news in self._client.runs.follow(started):
+        written = ""
+        runs = self._client.runs
+        for news in runs.watch(started) if self._steps else runs.follow(started):
             if isinstance(news, Run):
                 return news
+            if isinstance(news, TextDelta | TextReset):
+                written = written + news.text if isinstance(news, TextDelta) else ""
+                progress(_end_of(written) or WRITING)
+                continue
+            written = "" if isinstance(news, LapItem) else written
             step = timeline.step(news)
             # A run that goes on is read from its beginning.
             told, _ = news in self._told, self._told.add(news)
@@ -182,6 +194,12 @@ def _question(call: Awaited) -> str:
     return f"Make this call, {one_line(call.tool)} ({one_line(call.call_id)})?"
 
 
+def _end_of(text: str) -> str:
+    """As much as is good to look at while it grows; all of it is printed once it is there."""
+    lines = text.strip().split("\n")[-MOST_LINES:]
+    return "\n".join(lines)[-MOST_CHARACTERS:]
+
+
 def _only_started(item: Item) -> bool:
     """Its arguments stand in the lap already, and its result is still to come."""
     return isinstance(item, CallItem) and item.outcome == "started"
@@ -194,4 +212,4 @@ def _now(item: Item, open_calls: dict[tuple[int, int], str]) -> str:
     if isinstance(item, CallItem) and item.outcome != "started":
         open_calls.pop((item.lap, item.call), None)
     names = ", ".join(dict.fromkeys(open_calls.values()))
-    return f"calling {names}" if names else "the model is thinking"
+    return one_line(f"calling {names}") if names else WRITING

@@ -18,7 +18,9 @@ from .settings import Home, Target, WrongUse, home, target
 if TYPE_CHECKING:
     import httpx
 
-    from freehold_client import Freehold
+    from freehold.adapters.access import AccessEntries
+    from freehold.adapters.dead_letters import SqsDeadLetters
+    from freehold_client import Freehold, Token
 
 
 class StackInfo(Protocol):
@@ -46,6 +48,7 @@ class Stack(Protocol):
     @property
     def aws(self) -> AwsSettings: ...
     def running(self) -> StackInfo | None: ...
+    def silent(self) -> list[str]: ...
     def start(
         self,
         *,
@@ -56,7 +59,7 @@ class Stack(Protocol):
         bedrock_region: str | None = None,
         tools_on_loopback: bool = False,
     ) -> StackInfo: ...
-    def stop(self) -> bool: ...
+    def stop(self, progress: Callable[[str], None]) -> bool: ...
     def deploy(
         self, directory: Path, stack_name: str, parameters: Mapping[str, str] | None = None
     ) -> dict[str, str]: ...
@@ -75,6 +78,9 @@ class Account(Protocol):
         scopes: Sequence[str] = ...,
         expires_in_days: int | None = ...,
     ) -> str: ...
+    def access(self, table: str) -> AccessEntries: ...
+    def sign(self, url: str, body: bytes) -> dict[str, str]: ...
+    def dead_letters(self, queue_urls: Sequence[str]) -> SqsDeadLetters: ...
     def put_secret(self, secret: str, text: str) -> None: ...
     def read(self, bucket: str, key: str) -> str: ...
 
@@ -134,8 +140,10 @@ class World:
     def home(self) -> Home:
         return home(self.environ, self.folder, self.package)
 
-    def target(self) -> Target:
-        return target(self.environ, self.folder, self.package)
+    def target(self, *, by_aws: bool = False) -> Target:
+        """With `by_aws`, as if FREEHOLD_AUTH said so."""
+        environ = {**self.environ, "FREEHOLD_KEY": "", "FREEHOLD_AUTH": "aws"} if by_aws else self.environ
+        return target(environ, self.folder, self.package)
 
     def local_stack(self) -> Stack:
         return self.stack_at(self.home())
@@ -144,7 +152,15 @@ class World:
         from freehold_client import Freehold
 
         where = where or self.target()
-        return Freehold(where.url, where.key, self.transport, sleep=self.sleep)
+        key = where.key or (lambda: self.aws_token(where).token)
+        return Freehold(where.url, key, self.transport, sleep=self.sleep)
+
+    def aws_token(self, where: Target, scopes: Sequence[str] | None = None) -> Token:
+        """For the AWS credentials of the user or, where the stack is local, of its account."""
+        from freehold_client import aws_token
+
+        account = self.account(self.local_stack().aws.environment() if where.local else {})
+        return aws_token(where.url, account.sign, scopes, self.transport)
 
 
 def world_of(ctx: typer.Context) -> World:

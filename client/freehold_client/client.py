@@ -12,15 +12,20 @@ import httpx
 from .agents import Agents
 from .approvals import Approvals
 from .connection import Connection
+from .dead_letters import DeadLetters
 from .erasures import Erasures
 from .keys import Keys
 from .memories import Memories
+from .models import Models
 from .runs import Runs
+from .schedules import Schedules
 from .sessions import Sessions
 
 
 class Freehold:
     """A stack at `url`, spoken to with an API key; `timeout` is in seconds and counts for each attempt.
+
+    In the key's place may be a token, or a function that gives one: it is asked again once the stack refuses the last.
 
         with Freehold("http://127.0.0.1:8080", key) as stack:
             run = stack.runs.wait(stack.runs.start("customer-support-agent", "Where is order 1042?").run_id)
@@ -32,7 +37,7 @@ class Freehold:
     def __init__(
         self,
         url: str,
-        key: str,
+        key: str | Callable[[], str],
         transport: httpx.BaseTransport | None = None,
         timeout: float = 30.0,
         sleep: Callable[[float], None] = time.sleep,
@@ -44,6 +49,9 @@ class Freehold:
         self.sessions = Sessions(self._connection)
         self.memories = Memories(self._connection)
         self.erasures = Erasures(self._connection)
+        self.models = Models(self._connection)
+        self.schedules = Schedules(self._connection)
+        self.dead_letters = DeadLetters(self._connection)
         self.keys = Keys(self._connection)
 
     @property

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 from urllib.parse import quote
 
 import httpx
 
+from .credential import Credential
 from .errors import (
     Conflict,
     FreeholdApiError,
     InvalidRequest,
     NotFound,
+    PreconditionFailed,
     Problem,
     ServerError,
     SessionBusy,
@@ -36,14 +39,15 @@ Json = dict[str, Any]
 class Connection:
     """Sends requests below `/v1` and turns every failure into a named error.
 
-    What may safely be repeated is sent up to four times: after a lost connection, 429, 502, 503 and 504, with
-    full jitter or as long as `Retry-After` asks, at most 20 seconds.
+    What may safely be repeated is sent up to four times: after a lost connection, 429, 502, 503, 504 and any other 5xx
+    that has `Retry-After`, with full jitter or as long as that asks, at most 20 seconds. While the first of them is
+    still at work, it is sent again for as long as one request may take.
     """
 
     def __init__(
         self,
         url: str,
-        key: str,
+        key: str | Callable[[], str],
         transport: httpx.BaseTransport | None = None,
         timeout: float = 30.0,
         sleep: Callable[[float], None] = time.sleep,
@@ -51,9 +55,10 @@ class Connection:
         address = url.rstrip("/")
         self.url = address if address.endswith("/v1") else f"{address}/v1"
         self.timeout = timeout
+        self.credential = Credential(key)
         self._sleep = sleep
         self._http = httpx.Client(
-            headers={"accept": "application/json", "authorization": f"Bearer {key}"},
+            headers={"accept": "application/json"},
             timeout=timeout,
             transport=transport,
             trust_env=httpx.URL(self.url).host not in LOOPBACK,  # a company's proxy cannot reach this machine
@@ -83,11 +88,60 @@ class Connection:
             timeout=self.timeout + extra_seconds,
         )
         safe = repeatable or method in ("GET", "PUT") or idempotency_key is not None
-        response = self._send(request, repeatable=safe)
-        answer = _json(response)
-        if response.is_success and answer is not None:
-            return response.status_code, answer
-        raise _error(response, answer)
+        response, answer = self._answered(request, repeatable=safe)
+        return response.status_code, answer
+
+    def tagged(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        precondition: Mapping[str, str] | None = None,
+    ) -> tuple[str, Json]:
+        """ETag and JSON of the answer.
+
+        What rests on a precondition is not repeated: where the first request did it, the second would fail.
+        """
+        request = self._http.build_request(method, f"{self.url}{path}", json=body, headers=precondition)
+        response, answer = self._answered(request, repeatable=method != "DELETE" and not precondition)
+        return response.headers.get("etag", ""), answer
+
+    def _answered(self, request: httpx.Request, *, repeatable: bool) -> tuple[httpx.Response, Json]:
+        response = self._send_as_us(request, repeatable=repeatable)
+        return response, _told(response)
+
+    def signed(
+        self, path: str, body: bytes, sign: Callable[[str, bytes], Mapping[str, str]]
+    ) -> Mapping[str, Any]:
+        """JSON of the answer to a POST that comes with a signature in place of a credential; it may be repeated."""
+        url = f"{self.url}{path}"
+        headers = {"content-type": "application/json", **sign(url, body)}
+        request = self._http.build_request("POST", url, content=body, headers=headers)
+        return _told(self._send(request, repeatable=True))
+
+    @contextmanager
+    def opened(self, path: str, headers: Mapping[str, str], *, silence: float) -> Generator[httpx.Response]:
+        """The answer to one GET, whatever it says, to be read as it comes; nothing is sent again.
+
+        Raises `httpx.TransportError`, also where nothing comes for `silence` seconds.
+        """
+        timeout = httpx.Timeout(self.timeout, read=silence)
+        headers = {**headers, "accept": "text/event-stream", "authorization": self.credential.header()}
+        request = self._http.build_request("GET", f"{self.url}{path}", headers=headers, timeout=timeout)
+        response = self._http.send(request, stream=True)
+        try:
+            if response.status_code == 401 and self.credential.forget():
+                response.close()
+                request.headers["authorization"] = self.credential.header()
+                response = self._http.send(request, stream=True)
+            yield response
+        finally:
+            response.close()
+
+    def refusal(self, response: httpx.Response) -> tuple[FreeholdApiError, float | None]:
+        """What an answer that is no success means, and how long it asks to wait."""
+        response.read()
+        return _error(response, _json(response)), _asked_pause(response)
 
     def put(self, url: str, content: bytes, headers: Mapping[str, str]) -> None:
         """Put it elsewhere, with these headers and no others: the key is for the stack alone."""
@@ -97,10 +151,21 @@ class Connection:
         if not response.is_success:
             raise _error(response, None)
 
+    def _send_as_us(self, request: httpx.Request, *, repeatable: bool) -> httpx.Response:
+        """With a credential, and once more with another where the stack does not accept it and there may be one."""
+        request.headers["authorization"] = self.credential.header()
+        response = self._send(request, repeatable=repeatable)
+        if response.status_code != 401 or not self.credential.forget():
+            return response
+        request.headers["authorization"] = self.credential.header()
+        return self._send(request, repeatable=repeatable)
+
     def _send(self, request: httpx.Request, *, repeatable: bool) -> httpx.Response:
-        for attempt in range(1, ATTEMPTS + 1):
+        attempt, waited = 1, 0.0
+        patience = request.extensions["timeout"]["read"]
+        while True:
             last = attempt == ATTEMPTS
-            pause = random.uniform(0, FIRST_PAUSE_SECONDS * 2**attempt)  # noqa: S311 - spreads load, guards nothing
+            pause = jittered(FIRST_PAUSE_SECONDS * 2**attempt)
             try:
                 response = self._http.send(request)
             except httpx.TransportError as error:
@@ -108,12 +173,22 @@ class Connection:
                 if last or not (repeatable or never_sent):
                     raise Unreachable(self.url, _reason(error)) from error
             else:
-                again = response.status_code == 429 or (repeatable and response.status_code in TRY_AGAIN)
-                if last or not again:
-                    return response
                 pause = _asked_pause(response) or pause
+                if repeatable and _is_at_work(response):
+                    if waited >= patience:
+                        return response
+                    waited += pause
+                    # It takes as long as it takes, and is no failure.
+                    attempt -= 1
+                elif last or not (response.status_code == 429 or (repeatable and may_succeed(response))):
+                    return response
+            attempt += 1
             self._sleep(pause)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def jittered(seconds: float) -> float:
+    """A pause of up to so many seconds, so that those who were cut off together do not come back together."""
+    return random.uniform(0, seconds)  # noqa: S311 - spreads load, guards nothing
 
 
 def segment(name: str) -> str:
@@ -139,6 +214,14 @@ def pages(
         if following is None or following == token:
             return
         token = following
+
+
+def _told(response: httpx.Response) -> Json:
+    """What an answer says, or the error that it is."""
+    answer = _json(response)
+    if response.is_success and answer is not None:
+        return answer
+    raise _error(response, answer)
 
 
 def _json(response: httpx.Response) -> Json | None:
@@ -175,9 +258,22 @@ def _class_of(status: int, answer: Json) -> type[FreeholdApiError]:
         return NotFound
     if status == 409:
         return SessionBusy if answer.get("runId") else Conflict
+    if status == 412:
+        return PreconditionFailed
     if status in (400, 413, 422):
         return InvalidRequest
     return ServerError if status >= 500 else FreeholdApiError
+
+
+def may_succeed(response: httpx.Response) -> bool:
+    """Whether a failure of the stack may be over a little later."""
+    status = response.status_code
+    return status in TRY_AGAIN or (status >= 500 and "retry-after" in response.headers)
+
+
+def _is_at_work(response: httpx.Response) -> bool:
+    """A conflict that names a time is one with the first of our own requests."""
+    return response.status_code == 409 and "retry-after" in response.headers
 
 
 def _reason(error: httpx.TransportError) -> str:

@@ -7,7 +7,8 @@ FreeholdClientError
     ├── Unauthorized     401, 403: the key is missing, unknown, expired or lacks a scope
     ├── NotFound         404
     ├── Conflict         409
-    │   └── SessionBusy  the session is answering another message, `run_id`
+    │   ├── SessionBusy  the session is answering another message, `run_id`
+    │   └── PreconditionFailed  412: it is no longer what `if_match` names
     └── ServerError      5xx
 """
 
@@ -92,6 +93,10 @@ class SessionBusy(Conflict):
     def awaiting(self) -> bool:
         """That run waits for a decision."""
         return self.wire.get("awaiting") is True
+
+
+class PreconditionFailed(Conflict):
+    """It is no longer what `if_match` names, or is there already. Read it again and decide anew."""
 
 
 class ServerError(FreeholdApiError):

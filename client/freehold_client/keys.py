@@ -42,11 +42,19 @@ class Keys:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(self, name: str, scopes: Sequence[str], *, expires_in_days: int | None = None) -> Key:
+    def create(
+        self,
+        name: str,
+        scopes: Sequence[str],
+        *,
+        expires_in_days: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Key:
+        """With an `idempotency_key` a repeat makes no second key, and is not told the first one's text again."""
         body: dict[str, Any] = {"name": name, "scopes": list(scopes)}
         if expires_in_days is not None:
             body["expiresInDays"] = expires_in_days
-        _, wire = self._connection.request("POST", "/keys", body)
+        _, wire = self._connection.request("POST", "/keys", body, idempotency_key=idempotency_key)
         return Key.read(wire)
 
     def list(self) -> Iterator[Key]:

@@ -5,121 +5,23 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from contextlib import suppress
+from datetime import datetime
+from typing import Literal
 from uuid import uuid4
 
 from .connection import Connection, pages, segment
+from .errors import FreeholdClientError
+from .events import RunEvent, TextDelta, TextReset
 from .follow import Follower
-from .items import Item, Principal, Usage, Wire
-from .reading import mapping, mappings, number, text, text_or_none, texts, whole
+from .items import Item, Wire
+from .reading import mapping, text
+from .run import Run, Started
+from .streaming import EventStream
 from .waits import Awaited, Decision
 
 FIRST_PAUSE_SECONDS = 0.15
 LONGEST_PAUSE_SECONDS = 1.0
-NO_USAGE = Usage()
-
-
-@dataclass(frozen=True, slots=True)
-class RunError:
-    type: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class ParentCall:
-    """The call of another agent's run that a run answers."""
-
-    run_id: str
-    call_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One turn of a session. Times are ISO 8601 in UTC; `cost_usd` is None where a price is unknown.
-
-    `replays` is the run that this one went through again, if it did. `awaiting` are the calls that it waits for, until
-    `waits_until` at most; `children` are the runs of other agents that it has asked.
-    """
-
-    run_id: str
-    session_id: str
-    memory_id: str | None = None
-    replays: str | None = None
-    agent: str = ""
-    agent_version: str = ""
-    alias: str = ""
-    execution_mode: str = ""
-    status: str = ""
-    stop_reason: str | None = None
-    error: RunError | None = None
-    input: str = ""
-    output: str | None = None
-    created_at: str = ""
-    started_at: str | None = None
-    finished_at: str | None = None
-    usage: Usage = NO_USAGE
-    cost_usd: float | None = None
-    laps: int = 0
-    calls: int = 0
-    principal: Principal | None = None
-    trigger: str = ""
-    awaiting: tuple[Awaited, ...] = ()
-    waits_until: str | None = None
-    children: tuple[str, ...] = ()
-    parent: ParentCall | None = None
-    warnings: tuple[str, ...] = ()
-    wire: Wire = field(default_factory=Wire, repr=False, compare=False)
-
-    @property
-    def ended(self) -> bool:
-        """Nothing more happens."""
-        return self.status not in ("QUEUED", "RUNNING", "AWAITING")
-
-    @classmethod
-    def read(cls, wire: Mapping[str, Any]) -> Run:
-        error, parent = mapping(wire, "error"), mapping(wire, "parent")
-        return cls(
-            run_id=text(wire, "runId"),
-            session_id=text(wire, "sessionId"),
-            memory_id=text_or_none(wire, "memoryId"),
-            replays=text_or_none(wire, "replays"),
-            agent=text(wire, "agent"),
-            agent_version=text(wire, "agentVersion"),
-            alias=text(wire, "alias"),
-            execution_mode=text(wire, "executionMode"),
-            status=text(wire, "status"),
-            stop_reason=text_or_none(wire, "stopReason"),
-            error=RunError(text(error, "type"), text(error, "message")) if error else None,
-            input=text(wire, "input"),
-            output=text_or_none(wire, "output"),
-            created_at=text(wire, "createdAt"),
-            started_at=text_or_none(wire, "startedAt"),
-            finished_at=text_or_none(wire, "finishedAt"),
-            usage=Usage.read(mapping(wire, "usage")),
-            cost_usd=number(wire, "costUsd"),
-            laps=whole(wire, "laps"),
-            calls=whole(wire, "calls"),
-            principal=Principal.read(mapping(wire, "principal")),
-            trigger=text(wire, "trigger"),
-            awaiting=tuple(Awaited.read(each) for each in mappings(wire, "awaiting")),
-            waits_until=text_or_none(wire, "waitsUntil"),
-            children=texts(wire, "children"),
-            parent=ParentCall(text(parent, "runId"), text(parent, "callId")) if parent else None,
-            warnings=texts(wire, "warnings"),
-            wire=dict(wire),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A run that was accepted. `run` is there where it finished within `wait_seconds`."""
-
-    run_id: str
-    session_id: str
-    status: str
-    run: Run | None = None
-    wire: Wire = field(default_factory=Wire, repr=False, compare=False)
 
 
 class Runs:
@@ -171,7 +73,13 @@ class Runs:
         return _started(status, wire)
 
     def replay(
-        self, run_id: str, model: str, *, api: str | None = None, wait_seconds: int | None = None
+        self,
+        run_id: str,
+        model: str,
+        *,
+        api: str | None = None,
+        wait_seconds: int | None = None,
+        idempotency_key: str | None = None,
     ) -> Started:
         """Begin the run once more on another model; its tools answer from the record, and none is called.
 
@@ -180,18 +88,39 @@ class Runs:
         body: Wire = {"model": {"model": model, "api": api} if api else model}
         if wait_seconds is not None:
             body["waitSeconds"] = wait_seconds
-        path = f"/runs/{segment(run_id)}/replays"
-        return _started(*self._connection.request("POST", path, body, extra_seconds=wait_seconds or 0))
+        status, wire = self._connection.request(
+            "POST",
+            f"/runs/{segment(run_id)}/replays",
+            body,
+            idempotency_key=idempotency_key or str(uuid4()),
+            extra_seconds=wait_seconds or 0,
+        )
+        return _started(status, wire)
 
     def get(self, run_id: str) -> Run:
         _, wire = self._connection.request("GET", f"/runs/{segment(run_id)}")
         return Run.read(wire)
 
     def list(
-        self, *, session_id: str | None = None, agent: str | None = None, status: str | None = None
+        self,
+        *,
+        session_id: str | None = None,
+        agent: str | None = None,
+        status: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
     ) -> Iterator[Run]:
-        """Runs without their output, newest first; pages are read as they are needed."""
-        query = {"sessionId": session_id, "agent": agent, "status": status}
+        """Runs without their output, newest first; pages are read as they are needed.
+
+        They were created at `created_after` or later, and before `created_before`; a time without a zone is local.
+        """
+        query = {
+            "sessionId": session_id,
+            "agent": agent,
+            "status": status,
+            "createdAfter": created_after.astimezone().isoformat() if created_after else None,
+            "createdBefore": created_before.astimezone().isoformat() if created_before else None,
+        }
         return (Run.read(wire) for wire in pages(self._connection, "/runs", "runs", query))
 
     def cancel(self, run_id: str) -> Run:
@@ -249,9 +178,34 @@ class Runs:
             self._sleep(pause)
         raise AssertionError("unreachable: pauses never end")
 
+    def stream(self, run_id: str, last_event_id: str | None = None) -> Iterator[RunEvent]:
+        """The run's events as they happen, each once, from its beginning or behind the event of that id.
+
+            for event in stack.runs.stream(run_id):
+                if isinstance(event, TextDelta):
+                    print(event.text, end="")
+
+        It comes back by itself where the connection is lost, and ends with the run, or where somebody has to decide.
+        """
+        return iter(EventStream(self._connection, run_id, self._sleep, last_event_id))
+
     def follow(self, run: Run | Started) -> Iterator[Item | Run]:
         """Each item as it is written, a started call again with its result, at last the run as `wait` gives it."""
+        yield from self._followed(run, Follower(self._connection, run.session_id, run.run_id))
+
+    def watch(self, run: Run | Started) -> Iterator[TextDelta | TextReset | Item | Run]:
+        """As `follow`, and the text of each reply while the model writes it, where the stack streams it."""
         follower = Follower(self._connection, run.session_id, run.run_id)
+        # Whatever is wrong with the stream, reading again and again finds out, or does without: nobody waits for one.
+        with suppress(FreeholdClientError):
+            for event in EventStream(self._connection, run.run_id, self._sleep, most_failures=1):
+                if isinstance(event, TextDelta | TextReset):
+                    yield event
+                else:
+                    yield from follower.news()
+        yield from self._followed(run, follower)
+
+    def _followed(self, run: Run | Started, follower: Follower) -> Iterator[Item | Run]:
         pauses = _pauses()
         while True:
             now = self.get(run.run_id)  # before the items: what an ended run wrote is then all there to read

@@ -1,4 +1,4 @@
-"""API Gateway's authorizer: bearer key to principal."""
+"""API Gateway's authorizer: bearer credential to principal."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from freehold import wiring
 from freehold.admission import admit
 from freehold.observability import handler
+from freehold.wiring import identity
 
 
 @handler
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """A policy for the whole API, because the answer is cached for every path of the key (60 s)."""
-    return admit(event["authorizationToken"], event["methodArn"], wiring.api_keys(), now=wiring.now() // 1000)
+    """A policy for the whole API, because the answer is cached for every path of the credential (60 s)."""
+    token, method = event["authorizationToken"], event["methodArn"]
+    return admit(token, method, identity.credentials(), now=wiring.now() // 1000)

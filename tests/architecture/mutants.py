@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rendering import ARN, HERE
 
+from .arriving_mutants import ARRIVING_MUTANTS
 from .mutating import (
     Mutate,
     drop,
@@ -16,6 +17,7 @@ from .mutating import (
     open_a_call,
     put,
     read_every_bucket,
+    remember_keys,
     share_a_role,
     statement,
     text,
@@ -141,10 +143,7 @@ MUTANTS: dict[str, tuple[Mutate, str]] = {
         "SweepRole has managed policies",
     ),
     "a call for anybody": (open_a_call, "to anybody"),
-    "keys remembered for long": (
-        put("Api", P, "Auth", "Authorizers", "ApiKey", "Identity", "ReauthorizeEvery", value=3600),
-        "for longer than a minute",
-    ),
+    "keys remembered for long": (remember_keys, "for longer than a minute"),
     "a queue for other accounts": (
         statement("DeadLettersPolicy", "FromEventsAndAlarms", Condition=None),
         "lets other accounts in",
@@ -291,4 +290,5 @@ MUTANTS: dict[str, tuple[Mutate, str]] = {
         drop("AgentsTable", P, "DeletionProtectionEnabled"),
         "AgentsTable can be deleted",
     ),
+    **ARRIVING_MUTANTS,
 }

@@ -54,7 +54,12 @@ def test_the_idle_bill_counts_what_the_template_has():
         f"its reads, {SHARDS + 2} shards each minute": SWEEPS * (SHARDS + 2) / 2,
         "its logs, 2 KB each minute": SWEEPS * 2 / 1e6,
         "its traces": SWEEPS,
+        # Five pollers, each of which waits for twenty seconds.
+        **dict.fromkeys(
+            ("looks into `Requests`, 15 each minute", "and into `IncomingEvents`"), 730 * 60 * 15
+        ),
     }
+    assert [each["Type"] for each in functions()["IngestFunction"]["Events"].values()] == ["SQS", "SQS"]
 
 
 def test_the_busy_bill_counts_what_the_bench_measured():

@@ -101,7 +101,7 @@ def test_every_parameter_and_output_exists():
 
     assert {"ModelSource", "BedrockModels"} <= listed <= parameters
     assert assigned <= parameters
-    assert asked == {"ApiUrl"} <= outputs
+    assert asked == {"ApiUrl", "RequestsArn", "RunRequestedRule"} <= outputs
 
 
 def test_every_environment_is_configured_with_the_stack_it_is_said_to_have():
@@ -121,13 +121,13 @@ def test_what_is_kept_after_the_stack_is_named_with_its_removal():
         and resource["Type"] != "AWS::Lambda::Version"
     }
 
-    layers = {"CoreLayer", "DependencyLayer", "McpLayer"}
+    layers = {"CoreLayer", "DependencyLayer", "IdentityLayer", "LiveLayer", "McpLayer"}
     assert kept == {"AgentsTable", "ContentBucket", "Key", "SessionsTable", *layers}
     section = TEXT[TEXT.index("## Uninstall") : TEXT.index("## When something goes wrong")]
     outputs = {"AgentsTable", "ContentBucket", "KeyArn", "SessionsTable"}
     assert outputs | layers <= set(re.findall(r"`(\w+)`", section))
     assert outputs <= set(template()["Outputs"])
-    assert "for layer in CoreLayer DependencyLayer McpLayer; do" in section
+    assert f"for layer in {' '.join(sorted(layers))}; do" in section
 
 
 def test_a_failed_first_deployment_leaves_what_the_page_says():

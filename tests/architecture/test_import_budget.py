@@ -46,21 +46,25 @@ FOR_THE_API = (
     "pydantic_core",
     "ulid",
 )
+# Of these, what others need: ingest checks what messages say as HTTP checks bodies, and live answers over HTTP itself.
+SHARED = {"ingest": ["freehold.http", "pydantic", "pydantic_core"], "live": ["freehold.http"]}
 # Each step's module is loaded by its own function. A sweep may end a run, and ending knows what a call is told.
 STEPS = {
     "freehold.turn": {"invoke_model"},
-    "freehold.tool_call": {"run_tool", "run_mcp_tool", "finish_run", "sweep", "api"},
+    "freehold.tool_call": {"run_tool", "run_mcp_tool", "finish_run", "sweep", "api", "ingest"},
     "freehold.mcp_listing": {"run_mcp_tool"},
-    "freehold.ending": {"finish_run", "sweep", "api"},
+    "freehold.ending": {"finish_run", "sweep", "api", "ingest"},
     "freehold.sweeping": {"sweep"},
     # FinishRun loads them once a run waits, or has an answer for one that does.
-    "freehold.deciding": {"sweep", "api"},
-    "freehold.collaborating": {"sweep", "api"},
-    "freehold.parking": {"sweep", "api"},
-    "freehold.receiving": {"api"},
+    "freehold.deciding": {"sweep", "api", "ingest"},
+    "freehold.collaborating": {"sweep", "api", "ingest"},
+    "freehold.parking": {"sweep", "api", "ingest"},
+    "freehold.receiving": {"api", "ingest"},
+    "freehold.arriving": {"ingest"},
     "freehold.summarizing": {"summarize_memory"},
     "freehold.erasing": {"sweep", "api"},
-    "freehold.adapters.api_keys": {"authorizer", "api"},
+    "freehold.adapters.api_keys": {"authorizer", "api", "ingest", "live"},
+    "freehold.adapters.aws_tokens": {"authorizer"},
 }
 TRACED = {"AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000", "LAMBDA_TASK_ROOT": "/var/task"}
 SWITCHED_OFF = TRACED | {"POWERTOOLS_TRACE_DISABLED": "true"}
@@ -73,12 +77,14 @@ LATER = (
     "freehold.adapters.executions",
     "freehold.adapters.http_exchange",
     "freehold.adapters.http_tools",
+    "freehold.adapters.issuer_keys",
     "freehold.adapters.lambda_tools",
     "freehold.adapters.mcp_tools",
     "freehold.adapters.mcp_wire",
     "freehold.adapters.models",
     "freehold.adapters.notices",
     "freehold.adapters.oauth_tokens",
+    "freehold.adapters.oidc",
     "freehold.adapters.openai_compatible",
     "freehold.adapters.rehearsal",
     "freehold.adapters.schema_buckets",
@@ -88,8 +94,10 @@ LATER = (
     "freehold.adapters.waits",
     "freehold.http_request",
     "freehold.web_address",
-    # In a layer that one function has.
+    # In layers that one function each has.
+    "cryptography",
     "httpx2",
+    "jwt",
     "mcp",
 )
 
@@ -130,7 +138,7 @@ def test_a_function_loads_nothing_before_it_needs_it(function: str):
 
 @pytest.mark.parametrize("function", [name for name in FUNCTIONS if name != "api"])
 def test_what_http_needs_is_loaded_by_the_api_alone(function: str):
-    assert among(loaded(function), FOR_THE_API) == []
+    assert among(loaded(function), FOR_THE_API) == SHARED.get(function, [])
 
 
 @pytest.mark.parametrize("step", STEPS)

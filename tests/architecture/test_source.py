@@ -13,15 +13,16 @@ from .source import ROOT, Source, sources
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 EVERYTHING = sources()
-HANDLERS = sources("functions")
+# An ASGI application, which the Lambda Web Adapter calls over HTTP.
+APPLICATION = ROOT / "functions" / "live" / "app.py"
+HANDLERS = [each for each in sources("functions") if each.path != APPLICATION]
 DOMAIN = [
     source
     for source in sources("layers/core")
     if source.path.parent.name in ("freehold", "values")
     and source.path.stem not in ("admission", "observability", "wiring")
 ]
-# One route, one function.
-LONGEST = {"api": 250}
+LONGEST = {"api": 120}
 
 
 def name(source: Source) -> str:
@@ -96,6 +97,20 @@ def test_a_handler_reaches_aws_only_through_wiring(source: Source):
         module for module in ours if module.startswith(("freehold.adapters", "freehold.configuration"))
     ]
     assert others <= {"aws_lambda_powertools"}
+
+
+def test_the_application_of_live_events_reaches_aws_only_through_wiring_and_is_short():
+    (source,) = [each for each in sources("functions") if each.path == APPLICATION]
+    ours = {module for module in source.imports() if module.startswith("freehold")}
+    others = (
+        {module.split(".")[0] for module in source.imports()} - set(sys.stdlib_module_names) - {"freehold"}
+    )
+
+    assert source.lines <= 120
+    assert not [
+        module for module in ours if module.startswith(("freehold.adapters", "freehold.configuration"))
+    ]
+    assert others == {"anyio", "sse_starlette", "starlette"}
 
 
 @pytest.mark.parametrize("source", HANDLERS, ids=name)

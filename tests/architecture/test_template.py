@@ -15,11 +15,20 @@ from .deployment import ROOT, folder, functions, resources, template, value
 from .source import read, sources
 
 FUNCTIONS = functions()
-# Others do not pay for what one function needs.
-MORE_LAYERS = {"RunMcpToolFunction": ["McpLayer"]}
+WIRING = sources("layers/core/freehold/wiring")
+# Others do not pay for what one function needs. Live runs behind the Lambda Web Adapter, a layer of AWS's.
+MORE_LAYERS = {
+    "AuthorizerFunction": ["IdentityLayer"],
+    "LiveFunction": ["LiveLayer", "LambdaAdapterLayerArm64"],
+    "RunMcpToolFunction": ["McpLayer"],
+}
+# Read by what starts the function.
+OF_THE_WEB_ADAPTER = {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap", "AWS_LWA_INVOKE_MODE": "response_stream"}
 GIVEN_BY_LAMBDA = {"AWS_REGION"}
 # Read by the package that makes logs, metrics and traces.
 OF_OBSERVABILITY = {"LOG_CONTENT", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
+# Read once, where the clients of all functions are made.
+OF_CLIENTS = {"STORE_PATIENCE"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -27,14 +36,36 @@ def test_a_function_runs_where_its_layers_were_built_for(name: str):
     function = FUNCTIONS[name]
 
     assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
-    assert function["Handler"] == "app.lambda_handler"
+    assert function["Handler"] == ("run.sh" if name == "LiveFunction" else "app.lambda_handler")
     assert function["Timeout"]
-    assert [layer["Ref"] for layer in function["Layers"]] == [
-        "CoreLayer",
-        "DependencyLayer",
-        *MORE_LAYERS.get(name, []),
-    ]
+    layers = ["CoreLayer", "DependencyLayer", *MORE_LAYERS.get(name, [])]
+    assert [layer_named(layer) for layer in function["Layers"]] == layers
     assert (ROOT / function["CodeUri"] / "app.py").is_file()
+
+
+def layer_named(layer: dict[str, Any]) -> str:
+    """One of ours by its logical id, another by the name in its ARN, which stands where no parameter gives one."""
+    return layer["Ref"] if "Ref" in layer else layer["Fn::If"][2]["Fn::Sub"].split(":")[-2]
+
+
+def test_live_runs_behind_the_web_adapter():
+    """What it starts has to be there, and to be run."""
+    function = FUNCTIONS["LiveFunction"]
+    script = ROOT / function["CodeUri"] / function["Handler"]
+    variables = function["Environment"]["Variables"]
+
+    assert script.stat().st_mode & 0o111 == 0o111
+    assert script.read_text().startswith("#!/")
+    assert variables.items() >= OF_THE_WEB_ADAPTER.items()
+
+
+def test_a_stream_ends_by_itself_within_the_minute_for_which_the_authorizers_answer_holds():
+    function = FUNCTIONS["LiveFunction"]
+    source_text = (ROOT / function["CodeUri"] / "app.py").read_text()
+    (seconds,) = re.findall(r"^STREAM_SECONDS = ([0-9.]+)$", source_text, re.MULTILINE)
+
+    assert float(seconds) <= 60
+    assert float(seconds) + 15 <= function["Timeout"] <= 90
 
 
 def test_every_folder_of_functions_is_deployed():
@@ -58,26 +89,31 @@ def test_a_run_is_not_taken_for_lost_while_a_step_may_still_be_at_work(environme
 # -- settings
 
 
-def calls(function: ast.AST, *, of: str) -> Iterator[str]:
-    """`name` of each `of.name(…)` under a node."""
-    for node in ast.walk(function):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == of:
+def names_of_wiring(tree: ast.AST) -> Iterator[str]:
+    """The functions of wiring that a node names: of the package, of one of its modules, or imported by name."""
+    parts = {"wiring", *(module.path.stem for module in WIRING)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in parts:
             yield node.attr
+        elif isinstance(node, ast.ImportFrom) and "wiring" in (node.module or "").split("."):
+            yield from (alias.name for alias in node.names)
 
 
 def settings_of_wiring() -> dict[str, set[str]]:
-    """The settings that each function of wiring reads, by itself or through others of the module."""
-    modules = sources("layers/core/freehold/wiring")
-    made = {function.name: function for module in modules for function in module.functions()}
+    """The settings that each function of wiring reads, by itself or through others of the package."""
+    made = {function.name: function for module in WIRING for function in module.functions()}
 
     def reads(name: str, seen: frozenset[str]) -> set[str]:
         found: set[str] = set()
+        named = set(names_of_wiring(made[name]))
         for node in ast.walk(made[name]):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setting":
                 found.add(ast.literal_eval(node.args[0]))
             # A name is enough: some are handed on without being called.
-            elif isinstance(node, ast.Name) and node.id in made and node.id not in seen | {name, "setting"}:
-                found |= reads(node.id, seen | {name})
+            elif isinstance(node, ast.Name):
+                named.add(node.id)
+        for other in named & made.keys() - seen - {name, "setting"}:
+            found |= reads(other, seen | {name})
         return found
 
     return {name: reads(name, frozenset()) for name in made if name != "setting"}
@@ -86,9 +122,14 @@ def settings_of_wiring() -> dict[str, set[str]]:
 def settings_used(folder_name: str) -> set[str]:
     """The settings that the function in this folder can come to read."""
     files = [read(f"functions/{folder_name}/app.py")]
-    if folder_name == "api":
-        files += sources("layers/core/freehold/http")
-    named = {name for file in files for name in calls(file.tree, of="wiring")}
+    http = {source.path.stem: source for source in sources("layers/core/freehold/http")}
+    for file in files:
+        # The list grows while it is gone through: a module of `http` may import another.
+        named = {each.rpartition(".")[2] for each in file.imports()} | {
+            each.split(".")[-2] for each in file.imports() if "." in each
+        }
+        files += [http[name] for name in sorted(named & http.keys()) if http[name] not in files]
+    named = {name for file in files for name in names_of_wiring(file.tree)}
     known = settings_of_wiring()
     return set().union(*(known[name] for name in named if name in known))
 
@@ -101,7 +142,10 @@ def test_the_settings_of_wiring_are_found():
         "MODEL_URL",
         "MODEL_KEY_SECRET",
     }
-    assert settings_used("authorizer") == {"AGENTS_TABLE"}
+    assert {"AGENTS_TABLE", "OIDC_ISSUER"} <= settings_used("authorizer")
+    assert "SESSIONS_TABLE" not in settings_used("authorizer")
+    assert {"EVENTS_TABLE", "ALLOWED_ORIGINS"} <= settings_used("live")
+    assert {"DEAD_LETTERS", "REPLY_TARGETS", "EVENT_BUS"} <= settings_used("ingest")
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -112,7 +156,7 @@ def test_a_function_is_given_each_setting_that_it_reads_and_no_other(name: str):
     given = set(function["Environment"]["Variables"]) - OF_OBSERVABILITY
 
     assert used <= given
-    assert own <= used
+    assert own - OF_THE_WEB_ADAPTER.keys() - OF_CLIENTS <= used
 
 
 def test_no_setting_that_all_functions_get_is_read_by_none():

@@ -17,11 +17,17 @@ ENVIRONMENTS = {"default": RULES, "dev": RULES, "prod": RULES + PROD_RULES}
 # What no environment sets and makes resources or statements of its own.
 CHOICES = {
     "AlarmEmail": "operations@example.com",
+    "AllowedOrigins": "https://app.example.com,http://localhost:3000",
     "EscalationTargets": f"{ARN}:sqs:{HERE}:people.fifo,{ARN}:sns:{HERE}:people",
     "ModelRegion": "us-east-1",
+    "OidcAudience": "freehold",
+    "OidcIssuer": "https://issuer.example.com",
+    "ReplyTargets": f"{ARN}:sqs:{HERE}:replies.fifo,{ARN}:events:{HERE}:event-bus/shop",
+    "RequestQueues": f"{ARN}:sqs:{HERE}:web-shop.fifo,{ARN}:sqs:{HERE}:desk",
     "SchemaBuckets": "schemas,more-schemas",
     "SignedApis": f"{ARN}:execute-api:{HERE}:abc123/prod/*,{ARN}:execute-api:{HERE}:abc123/test/GET/orders",
     "ToolFunctions": f"{ARN}:lambda:{HERE}:function:desk,{ARN}:lambda:{HERE}:function:shop:live",
+    "WebAdapterLayerArn": f"{ARN}:lambda:{HERE}:layer:web-adapter:1",
 }
 
 

@@ -128,11 +128,18 @@ MEANT_BY_PARLIAMENT = {
 }
 
 
+# Its list gives the key a type that it cannot read (rule `rules_and_schedules_lead_to_our_queue` looks at it).
+UNREADABLE = {"events:TargetArn"}
+
+
 def policies(template: Template, parameters: Mapping[str, str]) -> dict[str, list[dict[str, object]]]:
     """Statements by role, in plain values."""
     found: dict[str, list[dict[str, object]]] = {}
     for statement in statements(rendered(template, parameters)):
-        found.setdefault(statement.where, []).append(statement.given)
+        given = statement.given
+        if UNREADABLE & set(statement.conditions):
+            given = {name: value for name, value in given.items() if name != "Condition"}
+        found.setdefault(statement.where, []).append(given)
     assert found
     return found
 

@@ -64,12 +64,24 @@ def answered(status: int, body: object, headers: Mapping[str, str] | None = None
     return AWSResponse("http://127.0.0.1", status, dict(headers or {"content-type": "application/json"}), raw)
 
 
+# As which a test says from which queue SQS has moved a message: moto moves some, and does not say so.
+MOVED_FROM = "moved-from"
+
+
+def tell_where_from(parsed: dict[str, Any], **_: Any) -> None:
+    for message in parsed.get("Messages", []):
+        told = message.get("MessageAttributes", {}).pop(MOVED_FROM, None)
+        if told:
+            message["Attributes"]["DeadLetterQueueSourceArn"] = told["StringValue"]
+
+
 @cache
 def session() -> boto3.Session:
     """One for all tests: botocore reads its service models once a session."""
     made = boto3.Session()
     made.events.register("provide-client-params", REQUESTS.begin)
     made.events.register_first("before-send.lambda.Invoke", REQUESTS.call_tool)
+    made.events.register("after-call.sqs.ReceiveMessage", tell_where_from)
     return made
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from freehold.adapters.api_keys import SCOPES
 
+from .description import faults, misfits
 from .lambdas import invoke
 
 TENANT = "acme"
@@ -36,11 +37,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Caller:
-    """One key of one tenant, calling the API. Each request bears a request id of its own."""
+    """One key of one tenant, or another principal, calling the API. Each request bears a request id of its own."""
 
     tenant: str = TENANT
     scopes: tuple[str, ...] = SCOPES
     key_id: str = "0123456789ab"
+    caller_type: str = "key"
 
     def call(
         self,
@@ -55,7 +57,13 @@ class Caller:
         text = body if isinstance(body, str) or body is None else json.dumps(body)
         told = invoke("api", self.event(method, path, text, query=query, headers=headers))
         sent = {name: values[-1] for name, values in told["multiValueHeaders"].items()}
-        return Answer(told["statusCode"], sent, told["body"])
+        answer = Answer(told["statusCode"], sent, told["body"])
+        # Whatever a test is about, openapi.yaml describes it: the body, where it is taken, and the answer.
+        wrong = [*faults(method, path, answer.status, sent, answer.text, page="Origin" in (headers or {}))]
+        if answer.status < 300:
+            wrong += misfits(method, path, text)
+        assert wrong == [], f"{method} {path}: {answer.text[:300]}"
+        return answer
 
     def event(
         self,
@@ -86,10 +94,10 @@ class Caller:
                 "accountId": "123456789012",
                 "apiId": "api1",
                 "authorizer": {
-                    "principalId": f"key:{self.key_id}",
+                    "principalId": f"{self.caller_type}:{self.key_id}",
                     "integrationLatency": 12,
                     "tenant": self.tenant,
-                    "callerType": "key",
+                    "callerType": self.caller_type,
                     "callerId": self.key_id,
                     "scopes": " ".join(self.scopes),
                 },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from . import queues
 from .caller import Answer, Caller
 from .deployed import Deployed, agent, remembering, waiting
 from .lambdas import function
@@ -53,6 +54,8 @@ DECISION = {
     "result": {"body": "done"},
 }
 
+SCHEDULE = {"agent": "helper", "schedule": "rate(1 day)", "input": "Report."}
+
 CALLS = (
     Call("PUT", "/agents/{agent}", ADMINS, agent()),
     Call("GET", "/agents", READERS),
@@ -81,11 +84,22 @@ CALLS = (
     Call("DELETE", "/agents/{agent}/memories/{memory}", ADMINS),
     Call("DELETE", "/sessions/{session}", ADMINS),
     Call("POST", "/erasures", ADMINS, {"agent": "helper", "memoryId": "m1"}),
+    Call("POST", "/schedules", ADMINS, SCHEDULE, status=201),
+    Call("GET", "/schedules", READERS),
+    Call("GET", "/schedules/{schedule}", READERS),
+    Call("DELETE", "/schedules/{schedule}", ADMINS, status=204),
+    Call("GET", "/models", READERS),
+    Call("GET", "/dead-letters", ADMINS),
+    Call("GET", "/dead-letters/{letter}", ADMINS),
+    Call("POST", "/dead-letters/redrive", ADMINS, {"ids": ["{letter}"]}),
     Call("POST", "/keys", ADMINS, {"name": "k", "scopes": ["run"]}, status=201),
     Call("GET", "/keys", ADMINS),
     Call("DELETE", "/keys/{key}", ADMINS, status=204),
     Call("DELETE", "/agents/{agent}", ADMINS, status=204),
 )
+
+# Let in by a signature of AWS: no scope opens it, and none is needed.
+SIGNED = "POST /auth/token"
 
 
 def routes() -> set[str]:
@@ -117,14 +131,17 @@ def make_one_of_each(product: Deployed, call: Call | None = None) -> dict[str, s
     run = product.start(sessionId="s1", memoryId="m1")
     product.finish(run["runId"], text="A secret of acme.")
     key = admin.call("POST", "/keys", {"name": "k", "scopes": ["run"]}).body["keyId"]
+    schedule = admin.call("POST", "/schedules", SCHEDULE).body["scheduleId"]
     return {
         "agent": "helper",
+        "schedule": schedule,
         "version": version,
         "alias": "live",
         "run": run["runId"],
         "session": "s1",
         "memory": "m1",
         "key": key,
+        "letter": queues.refused(),
         **_waiting(product, call.path if call else "{parked} {escalated}"),
     }
 

@@ -16,6 +16,7 @@ from freehold.adapters.api_keys import SCOPES, ApiKeys
 from freehold.values.model import Usage
 from freehold.values.run import Call, Lap, RunKey
 
+from . import queues
 from .aws import aws, default_session
 from .caller import TENANT, Caller
 from .lambdas import ROOT, environment, invoke
@@ -162,12 +163,13 @@ def tables() -> tuple[dict[str, Any], ...]:
     """The tables as the template has them."""
     resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
     kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+    kinds = {"sessions": "SessionsTable", "agents": "AgentsTable", "events": "EventsTable"}
     return tuple(
         {
             "TableName": name,
             **{key: value for key, value in resources[resource]["Properties"].items() if key in kept},
         }
-        for name, resource in (("sessions", "SessionsTable"), ("agents", "AgentsTable"))
+        for name, resource in kinds.items()
     )
 
 
@@ -179,8 +181,10 @@ def deployed() -> Iterator[Deployed]:
         for bucket in ("content", "schemas", "private"):
             aws("s3").create_bucket(Bucket=bucket)
         aws("events").create_event_bus(Name="freehold")
+        aws("scheduler").create_schedule_group(Name="freehold")
         for name in ("freehold-agent-loop", "freehold-agent-loop-fast"):
             definition = '{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}'
             role = "arn:aws:iam::123456789012:role/loop"
             aws("stepfunctions").create_state_machine(name=name, definition=definition, roleArn=role)
+        queues.make()
         yield Deployed(aws("dynamodb"), aws("s3"))

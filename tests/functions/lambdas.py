@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from freehold import wiring
-from freehold.wiring import model_hosts, tool_servers
+from freehold.wiring import arrivals, identity, live, model_hosts, tool_servers, triggers
 
 from .aws import REQUESTS
 
@@ -39,6 +39,24 @@ ENVIRONMENT = {
     "MODEL_KEY_SECRET": "freehold-model-key",
     "PATIENCE_SECONDS": "420",
     "TOOL_SECRETS": "freehold/tools",
+    "EVENTS_TABLE": "events",
+    "ALLOWED_ORIGINS": "",
+    "DEAD_LETTERS": "https://sqs.us-east-1.amazonaws.com/123456789012/freehold-dead-letters",
+    "REQUESTS_DEAD_LETTERS": "https://sqs.us-east-1.amazonaws.com/123456789012/freehold-requests-dead-letters.fifo",
+    "REPLY_TARGETS": "",
+    "API_ROLE_ID": "AROAAPIROLE",
+    "STORE_PATIENCE": "little",
+    "DEAD_LETTERS_ARN": "arn:aws:sqs:us-east-1:123456789012:freehold-dead-letters",
+    "INCOMING_EVENTS_ARN": "arn:aws:sqs:us-east-1:123456789012:freehold-incoming-events",
+    "SCHEDULE_GROUP": "freehold",
+    "SCHEDULER_ROLE_ARN": "arn:aws:iam::123456789012:role/freehold-SchedulerRole",
+    "OIDC_ISSUER": "",
+    "OIDC_AUDIENCE": "",
+    "OIDC_TENANT": "",
+    "OIDC_TENANT_CLAIM": "tenant",
+    "OIDC_SUBJECT_CLAIM": "sub",
+    "OIDC_SCOPES_CLAIM": "scope",
+    "OIDC_SCOPE_PREFIX": "",
 }
 
 
@@ -93,7 +111,7 @@ def environment(**changes: str) -> Iterator[None]:
 
 def forget() -> None:
     """A new Lambda environment, as it were: nothing is built, nothing read before. Clients alone are kept."""
-    for module in (wiring, model_hosts, tool_servers):
+    for module in (wiring, arrivals, identity, live, model_hosts, tool_servers, triggers):
         for name, made in vars(module).items():
             if hasattr(made, "cache_clear") and name not in ("client", "tool_client"):
                 made.cache_clear()

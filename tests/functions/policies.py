@@ -15,6 +15,7 @@ from rendering import ACCOUNT, HERE, REGION, configuration, rendered, source, tr
 from .aws import Request
 from .lambdas import ENVIRONMENT
 from .people import QUEUE, TOPIC
+from .queues import REPLY_TARGETS, REQUESTS
 
 LISTED_TOOL = f"arn:aws:lambda:{HERE}:function:listed"
 # Of the functions that agents name as tools; others carry none.
@@ -24,21 +25,28 @@ KEY = f"arn:aws:kms:{HERE}:key/key"
 NAMES = {
     "SessionsTable": ENVIRONMENT["SESSIONS_TABLE"],
     "AgentsTable": ENVIRONMENT["AGENTS_TABLE"],
+    "EventsTable": ENVIRONMENT["EVENTS_TABLE"],
     "ContentBucket": ENVIRONMENT["CONTENT_BUCKET"],
     "ModelKey": ENVIRONMENT["MODEL_KEY_SECRET"],
+    "DeadLetters": ENVIRONMENT["DEAD_LETTERS"].rpartition("/")[2],
+    "IncomingEvents": ENVIRONMENT["INCOMING_EVENTS_ARN"].rpartition(":")[2],
+    "Requests": REQUESTS.rpartition(":")[2],
+    "RequestsDeadLetters": ENVIRONMENT["REQUESTS_DEAD_LETTERS"].rpartition("/")[2],
     "Key": "key",
 }
 SIGNED_API = f"arn:aws:execute-api:{HERE}:abc123/prod/*"
 PARAMETERS = {
     "EscalationTargets": f"{QUEUE},{TOPIC}",
+    "ReplyTargets": ",".join(REPLY_TARGETS),
     "SchemaBuckets": ENVIRONMENT["SCHEMA_BUCKETS"],
     "SignedApis": SIGNED_API,
     "ToolFunctions": LISTED_TOOL,
 }
-# Not asked for by our code: Lambda writes logs and traces, and hands failed invocations over, with the function's role.
-BY_LAMBDA = {"Logs", "Traces", "DeadLetters", "KeyOfDeadLetters"}
-# One list has both, and an action of either means nothing to the other.
-OF_PEOPLE = {"sns", "sqs"}
+# Not asked for by our code: Lambda writes logs and traces, reads queues and hands failed invocations over, with the
+# function's role. Nor does our code see what SQS asks of the key in its name.
+BY_LAMBDA = {"Logs", "Traces", "DeadLetters", "KeyOfDeadLetters", "Queues", "MoreQueues", "KeyOfQueues"}
+# Lists of those who are told hold all three, and an action of one means nothing to another.
+TOLD = {"events", "sns", "sqs"}
 WRITES = {
     "Put": "PutItem",
     "Delete": "DeleteItem",
@@ -74,7 +82,8 @@ class Permission:
         )
 
     def _met(self, operator: str, keys: Mapping[str, Any], context: Mapping[str, str]) -> bool:
-        matches = OPERATORS[operator.removesuffix("IfExists")]
+        # No key of ours has more than one value.
+        matches = OPERATORS[operator.removesuffix("IfExists").removeprefix("ForAnyValue:")]
         return all(
             operator.endswith("IfExists")
             if key not in context
@@ -87,6 +96,7 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "StringEquals": str.__eq__,
     "StringLike": fnmatchcase,
     "ArnLike": fnmatchcase,
+    "ArnEquals": fnmatchcase,
 }
 
 
@@ -111,8 +121,13 @@ def permissions(function: str, effect: str = "Allow") -> tuple[Permission, ...]:
         and statement.given["Sid"] not in BY_LAMBDA
         for action in statement.actions
         for resource in statement.resources
-        if {action.split(":")[0], *resource.split(":")[2:3]} != OF_PEOPLE
+        if not _is_of_another(action, resource)
     )
+
+
+def _is_of_another(action: str, resource: str) -> bool:
+    services = {action.split(":")[0], *resource.split(":")[2:3]}
+    return len(services) == 2 and services <= TOLD
 
 
 @cache
@@ -135,9 +150,15 @@ def needed(request: Request) -> list[Need]:
             return [*_table_needs(operation, given), _key("kms:Decrypt", "dynamodb")]
         case "s3":
             return list(_object_needs(operation, given))
+        case "events" if "Entries" not in given:
+            return list(_rule_needs(operation, given))
+        case "scheduler":
+            return list(_schedule_needs(operation, given))
         case "events":
             buses = {entry["EventBusName"] for entry in given["Entries"]}
-            return [Need(f"events:{operation}", f"arn:aws:events:{HERE}:event-bus/{bus}") for bus in buses]
+            # An ARN where an answer goes there.
+            names = (bus.rpartition("/")[2] for bus in buses)
+            return [Need(f"events:{operation}", f"arn:aws:events:{HERE}:event-bus/{bus}") for bus in names]
         case "stepfunctions":
             return [Need(f"states:{operation}", given.get("stateMachineArn") or given["executionArn"])]
         case "secretsmanager":
@@ -149,7 +170,7 @@ def needed(request: Request) -> list[Need]:
             return [Need(f"sns:{operation}", given["TopicArn"])]
         case "sqs":
             name = given.get("QueueName") or given["QueueUrl"].rpartition("/")[2]
-            return [Need(f"sqs:{operation}", f"arn:aws:sqs:{HERE}:{name}")]
+            return [Need(f"sqs:{operation.removesuffix('Batch')}", f"arn:aws:sqs:{HERE}:{name}")]
         case "execute-api":
             return [Need("execute-api:Invoke", f"arn:aws:execute-api:{HERE}:{given['arn']}")]
         case "bedrock-runtime":
@@ -160,6 +181,22 @@ def needed(request: Request) -> list[Need]:
             return [Need("bedrock-mantle:CreateInference", project, context)]
         case other:
             raise AssertionError(f"no function has business with {other}")
+
+
+def _rule_needs(operation: str, given: Mapping[str, Any]) -> Iterator[Need]:
+    name = given.get("Rule") or given["Name"]
+    rule = f"arn:aws:events:{HERE}:rule/{given['EventBusName']}/{name}"
+    for target in given.get("Targets") or [{}]:
+        context = {"events:TargetArn": target["Arn"]} if target else {}
+        yield Need(f"events:{operation}", rule, context)
+
+
+def _schedule_needs(operation: str, given: Mapping[str, Any]) -> Iterator[Need]:
+    schedule = f"arn:aws:scheduler:{HERE}:schedule/{given['GroupName']}/{given['Name']}"
+    yield Need(f"scheduler:{operation}", schedule)
+    if "Target" in given:
+        service = {"iam:PassedToService": "scheduler.amazonaws.com"}
+        yield Need("iam:PassRole", given["Target"]["RoleArn"], service)
 
 
 def _object_needs(operation: str, given: Mapping[str, Any]) -> Iterator[Need]:
@@ -193,30 +230,38 @@ def _model_needs(model: str, operation: str) -> Iterator[Need]:
     """https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html, and for the Responses API
     https://docs.aws.amazon.com/bedrock/latest/userguide/inference-responses-api.html"""
     here = {"aws:RequestedRegion": REGION}
-    if operation == "Responses":
-        yield Need("bedrock:InvokeModel", f"arn:aws:bedrock:{HERE}:project/default", here)
+    streamed = operation.endswith("Stream")
+    action = "bedrock:InvokeModelWithResponseStream" if streamed else "bedrock:InvokeModel"
+    if operation.startswith("Responses"):
+        yield Need(action, f"arn:aws:bedrock:{HERE}:project/default", here)
     if not model.startswith((*GEOGRAPHIES, "arn:")):
-        yield Need("bedrock:InvokeModel", f"arn:aws:bedrock:{REGION}::foundation-model/{model}", here)
+        yield Need(action, f"arn:aws:bedrock:{REGION}::foundation-model/{model}", here)
         return
     profile = model if model.startswith("arn:") else f"arn:aws:bedrock:{HERE}:inference-profile/{model}"
-    yield Need("bedrock:InvokeModel", profile, here | {"aws:ResourceAccount": ACCOUNT})
+    yield Need(action, profile, here | {"aws:ResourceAccount": ACCOUNT})
     # An application's own profile says nothing of the model behind it; here it is a Claude.
     behind = "anthropic.claude-opus-5-5" if model.startswith("arn:") else model.split(".", 1)[1]
     elsewhere = {"aws:RequestedRegion": "us-west-2", "bedrock:InferenceProfileArn": profile}
-    yield Need("bedrock:InvokeModel", f"arn:aws:bedrock:us-west-2::foundation-model/{behind}", elsewhere)
+    yield Need(action, f"arn:aws:bedrock:us-west-2::foundation-model/{behind}", elsewhere)
 
 
 def _table_needs(operation: str, given: dict[str, Any]) -> Iterator[Need]:
     if operation == "TransactWriteItems":
         for entry in given["TransactItems"]:
             ((kind, write),) = entry.items()
-            yield Need(f"dynamodb:{WRITES[kind]}", _table(write["TableName"]))
+            yield Need(f"dynamodb:{WRITES[kind]}", _table(write["TableName"]), _leading_key(write))
     elif operation in ("BatchGetItem", "BatchWriteItem"):
         for name in given["RequestItems"]:
             yield Need(f"dynamodb:{operation}", _table(name))
     else:
         index = f"/index/{given['IndexName']}" if "IndexName" in given else ""
-        yield Need(f"dynamodb:{operation}", _table(given["TableName"]) + index)
+        yield Need(f"dynamodb:{operation}", _table(given["TableName"]) + index, _leading_key(given))
+
+
+def _leading_key(given: Mapping[str, Any]) -> dict[str, str]:
+    """The partition as far as it says what is in it."""
+    key = given.get("Key") or given.get("Item")
+    return {"dynamodb:LeadingKeys": f"{key['pk']['S'].partition('#')[0]}#"} if key else {}
 
 
 def _table(name: str) -> str:

@@ -44,7 +44,7 @@ def test_a_repeated_request_must_show_the_same_images(seeing: Deployed):
     )
 
     assert again.body["runId"] == first.body["runId"]
-    assert other.status == 409
+    assert other.status == 422
 
 
 @pytest.mark.parametrize(

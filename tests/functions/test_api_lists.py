@@ -1,8 +1,9 @@
-"""Lists over HTTP: runs, and the items of a session, page by page."""
+"""Lists over HTTP, page by page."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -215,3 +216,70 @@ def test_a_session_id_may_hold_a_colon_which_clients_send_with_a_percent_sign(pr
 
     assert event["path"] == "/sessions/chat%3A7.a/items"
     assert len(product.admin.call("GET", "/sessions/chat:7.a/items").body["items"]) == 1
+
+
+# -- runs by time
+
+
+def test_runs_are_chosen_by_when_they_were_created(product: Deployed):
+    run_ids = [product.start(f"message {n}")["runId"] for n in range(4)]
+    times = [product.admin.call("GET", f"/runs/{run_id}").body["createdAt"] for run_id in run_ids]
+    assert len(set(times)) == 4
+
+    def found(limit: str = "1", **query: str) -> list[str]:
+        return [run["runId"] for run in flat(pages(product.admin, "/runs", "runs", limit=limit, **query))]
+
+    assert found(createdAfter=times[1]) == run_ids[:0:-1]
+    assert found(createdBefore=times[2]) == run_ids[1::-1]
+    assert found(createdAfter=times[1], createdBefore=times[3], limit="50") == [run_ids[2], run_ids[1]]
+    assert found(createdAfter=times[3], createdBefore=times[3]) == []
+    # The same moment, as another place in the world writes it.
+    east = datetime.fromisoformat(times[1]).astimezone(timezone(timedelta(hours=9))).isoformat()
+    assert found(createdAfter=east) == run_ids[:0:-1]
+
+
+@pytest.mark.parametrize(
+    "given", ["", "yesterday", "1764000000", "2026-11-25", "2026-11-25T12:00:00", "2026-13-25T12:00:00Z"]
+)
+def test_what_is_no_time_is_refused(product: Deployed, given: str):
+    answer = product.admin.call("GET", "/runs", query={"createdAfter": given})
+
+    assert answer.status == 400
+    assert [problem["path"] for problem in answer.body["problems"]] == ["createdAfter"]
+    assert "2026-01-31T12:00:00Z" in answer.text
+
+
+@pytest.mark.parametrize("given", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59Z"])
+def test_a_time_far_away_is_one_too(product: Deployed, given: str):
+    product.start()
+
+    after = product.admin.call("GET", "/runs", query={"createdAfter": given}).body["runs"]
+    before = product.admin.call("GET", "/runs", query={"createdBefore": given}).body["runs"]
+
+    assert len(after) + len(before) == 1
+
+
+# -- agents, versions, aliases and keys
+
+
+@pytest.mark.parametrize("limit", ["1", "2", "100"])
+def test_pages_of_what_the_agents_table_holds_have_each_thing_once(product: Deployed, limit: str):
+    admin, others = product.admin, product.other_tenant()
+    for caller in (admin, others):
+        for n in range(3):
+            caller.call("PUT", f"/agents/a{n}", agent(f"a{n}"))
+            caller.call("POST", "/agents/a0/versions")
+            caller.call("POST", "/keys", {"name": f"k{n}", "scopes": ["run"]})
+        for n in range(3):
+            caller.call("PUT", f"/agents/a0/aliases/x{n}", {"routes": [{"version": "1"}]})
+    admin.call("DELETE", "/agents/a1")
+
+    def found(path: str, name: str, field: str) -> list[str]:
+        paged = pages(admin, path, name, limit=limit)
+        assert all(len(page) <= int(limit) for page in paged)
+        return [each[field] for each in flat(paged)]
+
+    assert found("/agents", "agents", "agentName") == ["a0", "a2", "helper"]
+    assert found("/agents/a0/versions", "versions", "version") == ["1", "2", "3"]
+    assert found("/agents/a0/aliases", "aliases", "alias") == ["x0", "x1", "x2"]
+    assert sorted(found("/keys", "keys", "name")) == ["k0", "k1", "k2"]

@@ -95,6 +95,36 @@ def test_what_breaks_the_contract_is_told_with_its_path(product: Deployed, body:
     assert path in [problem["path"] for problem in answer.body["problems"]]
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("[]", "must be a JSON object; found []"),
+        ('"hi"', 'must be a JSON object; found "hi"'),
+        ('{"input": {"a": null}}', 'must be text; found {"a": null}'),
+        ('{"input": "hi", "sessionAttributes": []}', "must be a JSON object; found []"),
+        ('{"input": "hi", "input": "ho"}', "the body has 'input' more than once in one object"),
+        ('{"input": "hi", "sessionAttributes": {"a": "1", "a": "1"}}', "the body has 'a' more than once"),
+        ("[" * 100_000, "the body is nested too deeply"),
+    ],
+)
+def test_what_is_wrong_with_a_body_is_told_in_the_words_of_json(product: Deployed, body: str, told: str):
+    answer = product.admin.call("POST", "/agents/helper/runs", body)
+
+    assert answer.status == 400
+    assert told in answer.body["detail"]
+
+
+def test_a_parameter_of_the_query_is_given_once(product: Deployed):
+    request = product.admin.event("GET", "/runs", query={"limit": "1"})
+    request["multiValueQueryStringParameters"] = {"limit": ["2", "1"]}
+
+    answer = invoke("api", request)
+
+    assert answer["statusCode"] == 400
+    (problem,) = json.loads(answer["body"])["problems"]
+    assert problem == {"path": "limit", "message": "is given more than once"}
+
+
 def test_a_memory_of_an_agent_without_one_is_refused(product: Deployed):
     answer = product.admin.call("POST", "/agents/helper/runs", {"input": "hi", "memoryId": "m1"})
 
@@ -274,7 +304,6 @@ def test_a_parameter_that_a_call_does_not_take_is_refused(
         ("POST", "/agents"),
         ("DELETE", "/runs"),
         ("HEAD", "/runs"),
-        ("OPTIONS", "/runs"),
         ("GET", "/agents/helper/runs"),
         ("GET", "/agents/helper/versions/1/more"),
         ("PUT", "/runs/a-1"),

@@ -194,7 +194,8 @@ def test_an_idempotency_key_belongs_to_one_request(product: Deployed, changed: d
 
     answer = product.admin.call("POST", "/agents/helper/runs", body | changed, headers=headers)
 
-    assert answer.status == 409
+    assert answer.status == 422
+    assert answer.body["type"] == "urn:freehold:IdempotencyKeyReused"
     assert "Idempotency-Key" in answer.body["detail"]
     assert product.started() == [f"{first['runId']}-1"]
 

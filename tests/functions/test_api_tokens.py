@@ -8,19 +8,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from freehold.adapters import keys, lists
+from freehold.adapters import keys
+from freehold.adapters import pages as tokens
 
 from .caller import TENANT, Answer, Caller
-from .deployed import Deployed, remembering
+from .deployed import Deployed, agent, remembering
 from .pages import flat, key_of, pages
 
 
 @pytest.fixture
 def paged(product: Deployed) -> Deployed:
-    """Two tenants, each with more than one page of runs, sessions, memories and items."""
+    """Two tenants, each with more than one page of all that is listed."""
     other = product.other_tenant()
     for caller in (product.admin, other):
         caller.call("PUT", "/agents/helper", remembering())
+        for name in ("other", "third"):
+            caller.call("PUT", f"/agents/{name}", agent(name))
+            caller.call("POST", "/agents/helper/versions")
+            caller.call("PUT", f"/agents/helper/aliases/{name}", {"routes": [{"version": "1"}]})
+            caller.call("POST", "/keys", {"name": name, "scopes": ["run"]})
     for session in ("s1", "s2"):
         for caller in (product.admin, other):
             body = {"input": "hi", "sessionId": session, "memoryId": "m1"}
@@ -29,7 +35,16 @@ def paged(product: Deployed) -> Deployed:
     return product
 
 
-LISTS = ("/runs", "/sessions", "/agents/helper/memories", "/sessions/s1/items")
+LISTS = (
+    "/runs",
+    "/sessions",
+    "/agents/helper/memories",
+    "/sessions/s1/items",
+    "/agents",
+    "/agents/helper/versions",
+    "/agents/helper/aliases",
+    "/keys",
+)
 
 
 def first_token(caller: Caller, path: str) -> str:
@@ -95,9 +110,13 @@ def test_a_token_whose_mark_is_right_still_leads_nowhere_else(paged: Deployed, p
         keys.sessions_of(TENANT),
         keys.memories_of(TENANT, "helper"),
         f"{conversation} RUN#",
+        f"{keys.agents_of(TENANT)} ",
+        f"{keys.agent(TENANT, 'helper')} VERSION#",
+        f"{keys.agent(TENANT, 'helper')} ALIAS#",
+        f"{keys.api_keys_of(TENANT)} ",
     )
     for listing, path in zip(listings, LISTS, strict=True):
-        mark = lists._mark(listing, place)
+        mark = tokens.mark(listing, place)
         forged = base64.urlsafe_b64encode(f"{mark}{place}".encode()).decode()
 
         answer = paged.admin.call("GET", path, query={"nextToken": forged})

@@ -38,14 +38,19 @@ from . import mcp, people
 from .aws import REQUESTS, Request, answered, aws
 from .caller import TENANT
 from .calls import CALLS, make_one_of_each
-from .deployed import Deployed, desk
-from .lambdas import environment, forget, invoke
+from .deployed import Deployed, agent, desk
+from .lambdas import ENVIRONMENT, environment, forget, invoke
 from .policies import LISTED_TOOL, Need, allowed, call_of, functions, needed, permissions
+from .test_api_triggers import DAILY, PAID, grant
 from .test_sweep import SCHEDULE
+from .ways_in import begun_by_messages, redrive, use_ingest, use_live
 
 LARGE = "x" * 40_000
 REMEMBERS = {"memoryConfiguration": {"enabledMemoryTypes": ["SESSION_SUMMARY"]}}
 NOTES = '{"topics": ["A greeting."], "openPoints": [], "preferences": []}'
+NO_STREAM = Reply(
+    status=400, body={"message": "no streams"}, headers={"x-amzn-errortype": "ValidationException"}
+)
 OWN_PROFILE = f"arn:aws:bedrock:{HERE}:application-inference-profile/abc123"
 # One model of each provider that the template names, by itself and behind a profile, on every host.
 MODELS = (
@@ -73,16 +78,33 @@ def use_api(product: Deployed) -> None:
     product.admin.call("GET", "/sessions/fast/items")
     for call in CALLS:
         call.by(product.admin, ids)
+    set_triggers(product)
+    product.admin.call("PUT", "/agents/helper", desk())
+    for run_id in begun_by_messages(product, queued=True):
+        assert product.admin.call("POST", f"/runs/{run_id}/cancel").body["status"] == "CANCELLED"
+    redrive(product)
     erase(product)
     leave_a_word(product)
     with mcp.serving(product) as server:
         assert product.admin.call("PUT", "/agents/reader", mcp.agent(server)).status == 200
 
 
+def set_triggers(product: Deployed) -> None:
+    """Each once more than it takes, and away."""
+    grant("*")
+    for triggers in ([PAID, DAILY], [PAID, DAILY], []):
+        assert (
+            product.admin.call("PUT", "/agents/triggered", agent("triggered", triggers=triggers)).status
+            == 200
+        )
+
+
 def erase(product: Deployed) -> None:
-    """A session with an object in the bucket, and its memory."""
+    """A session with an object in the bucket, somebody who watches it, and its memory."""
     product.admin.call("PUT", "/agents/helper", desk() | REMEMBERS)
-    product.finish(product.start(LARGE, sessionId="erased", memoryId="m")["runId"])
+    run_id = product.start(LARGE, sessionId="erased", memoryId="m")["runId"]
+    watch(run_id)
+    product.finish(run_id)
     assert product.admin.call("DELETE", "/agents/helper/memories/m").body["erased"]["summaries"] == 1
     assert product.admin.call("DELETE", "/sessions/erased").body["erased"]["objects"] == 1
 
@@ -107,6 +129,7 @@ def use_invoke_model(product: Deployed) -> None:
         aws("secretsmanager").create_secret(Name="freehold-model-key", SecretString="sk-1")
         product.admin.call("PUT", "/agents/helper", desk())
         run_id = product.start(LARGE)["runId"]
+        watch(run_id)
         event = {
             "run": {"tenant": TENANT, "id": run_id, "execution": 1},
             "failed": [],
@@ -133,6 +156,12 @@ def use_invoke_model(product: Deployed) -> None:
         invoke("invoke_model", {"run": run, "failed": [], "attempt": 0, "events": 0, "compact": True})
 
     ask_bedrock(product, "invoke_model", ask)
+
+
+def watch(run_id: str) -> None:
+    key = RunKey.parse(TENANT, run_id)
+    assert key is not None
+    wiring.live_texts().watch(key, until=wiring.now() + 60_000)
 
 
 def compact(run_id: str) -> None:
@@ -168,13 +197,15 @@ def ask_bedrock(product: Deployed, function: str, ask: Callable[[str], None]) ->
         for number, model in enumerate(MODELS):
             with environment(MODEL_SOURCE="catalog", **bedrock.environment):
                 product.admin.call("PUT", "/agents/helper", desk() | REMEMBERS | {"foundationModel": model})
-                bedrock.script([say(NOTES)])
+                # Laps are asked for as streams, and whole where there is none.
+                bedrock.script([*([NO_STREAM] if function == "invoke_model" else []), say(NOTES)])
                 ask(product.start(sessionId=f"m{number}", memoryId="m")["runId"])
         for request in bedrock.received:
             # Converse goes through boto3 and is in the list already.
             if "/responses" in request.path:
                 asked = {"modelId": request.json["model"]}
-                REQUESTS.made.append(Request(function, f"bedrock-{request.host}", "Responses", asked))
+                operation = "ResponsesStream" if request.json.get("stream") else "Responses"
+                REQUESTS.made.append(Request(function, f"bedrock-{request.host}", operation, asked))
 
 
 def use_run_tool(product: Deployed) -> None:
@@ -304,6 +335,8 @@ def use_finish_run(product: Deployed) -> None:
         invoke("finish_run", {"run": {"tenant": TENANT, "id": first, "execution": 1}, "step": "continue"})
         done = {"status": "STOPPED", "reason": "maxLaps"}
         invoke("finish_run", {"run": {"tenant": TENANT, "id": first, "execution": 2}, "outcome": done})
+    for run_id in begun_by_messages(product):
+        product.finish(run_id)
     people.at_work(product)
     people.escalate(product)
     parent, child = people.delegate(product, "delegated")
@@ -327,8 +360,24 @@ def use_sweep(product: Deployed) -> None:
     aws("stepfunctions").stop_execution(executionArn=execution)
     forget()
     assert invoke("sweep", SCHEDULE)["restarted"] == 2
+    answer_late(product)
     tell_again(product)
     retire(product)
+
+
+def answer_late(product: Deployed) -> None:
+    """Runs that have ended and whose end is not announced."""
+    for run_id in begun_by_messages(product):
+        product.finish(run_id)
+        (item,) = [item for item in product.items("sessions") if run_of(item) == run_id]
+        untold = {
+            "undelivered": {"BOOL": True},
+            "open_shard": {"S": keys.open_shard(keys.run_of(item["pk"]["S"], item["sk"]["S"]))},
+            "announced": {"BOOL": False},
+            "finished_at": {"N": str(wiring.now() - 60_000)},
+        }
+        product.client.put_item(TableName="sessions", Item=item | untold)
+    assert invoke("sweep", SCHEDULE)["delivered"] == 3
 
 
 def tell_again(product: Deployed) -> None:
@@ -362,7 +411,9 @@ def parked(product: Deployed) -> list[dict[str, Any]]:
 
 def retire(product: Deployed) -> None:
     """A session expires, and the sweeper comes to the shard in which its lease lies."""
-    product.finish(product.start(LARGE, sessionId="expired")["runId"])
+    run_id = product.start(LARGE, sessionId="expired")["runId"]
+    watch(run_id)
+    product.finish(run_id)
     items = product.items("sessions")
     (session,) = [
         item for item in items if item.get("session_id", {}).get("S") == "expired" and is_session(item)
@@ -400,7 +451,9 @@ def is_lease_of(session: dict[str, Any], item: dict[str, Any]) -> bool:
 USES: dict[str, Callable[[Deployed], None]] = {
     "api": use_api,
     "authorizer": use_authorizer,
+    "ingest": use_ingest,
     "invoke_model": use_invoke_model,
+    "live": use_live,
     "run_tool": use_run_tool,
     "run_mcp_tool": use_run_mcp_tool,
     "finish_run": use_finish_run,
@@ -437,6 +490,17 @@ def test_the_check_sees_a_permission_too_few_and_one_too_many(product: Deployed)
     assert not allowed(
         "authorizer", replace(opened, context={"kms:ViaService": "s3.us-east-1.amazonaws.com"})
     )
+
+
+def test_a_key_of_any_scope_lets_nobody_in():
+    """Whatever the API is made to write: access entries are not its to write."""
+    table = f"arn:aws:dynamodb:{HERE}:table/{ENVIRONMENT['AGENTS_TABLE']}"
+
+    for verb in ("PutItem", "DeleteItem"):
+        entry, key = (
+            Need(f"dynamodb:{verb}", table, {"dynamodb:LeadingKeys": kind}) for kind in ("ACCESS#", "KEYS#")
+        )
+        assert (allowed("api", entry), allowed("api", key)) == (False, True)
 
 
 # -- tools
@@ -508,7 +572,8 @@ def test_every_model_of_the_catalog_may_be_asked():
     shut_out = [
         entry.id
         for entry in entries
-        for need in needed(asked(entry.id, entry.host or "bedrock-runtime", entry.api.capitalize()))
+        for operation in (entry.api.capitalize(), f"{entry.api.capitalize()}Stream")
+        for need in needed(asked(entry.id, entry.host or "bedrock-runtime", operation))
         if not allowed("invoke_model", need)
     ]
 

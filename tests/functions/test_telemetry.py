@@ -147,8 +147,9 @@ def test_what_was_said_is_logged_where_it_is_asked_for():
 def test_every_line_of_a_step_names_its_run():
     told = watched()
 
-    # Neither the sweeper nor the API takes a step.
-    others = [line for line in told.lines if line.keys() & {"RunsRunning", "DecisionsRefused"}]
+    # Neither the sweeper, the API nor Ingest takes a step.
+    of_others = {"RunsRunning", "DecisionsRefused", "MessagesRefused", "queue"}
+    others = [line for line in told.lines if line.keys() & of_others]
     about_one_run = {"run could not be tended", "decision refused"}
     steps = [
         line
@@ -195,6 +196,20 @@ def test_what_happened_is_counted():
     assert (counts["ToolErrors"], counts["ToolThrottles"], counts["RunsCompleted"]) == (2, 1, 1)
     # Of two open runs the sweeper could not read one.
     assert (counts["RunsFailed"], counts["RunsRunning"], counts["RunsUntended"]) == (3, 1, 1)
+
+
+def test_what_becomes_of_a_message_is_told_with_its_queue_and_counted_where_it_is_no_run():
+    lines = [line for line in watched().lines if "queue" in line]
+
+    told = [(line["message"], line["level"], line.get("tenant")) for line in lines]
+    assert told == [
+        ("message taken", "INFO", "acme"),
+        *[("message refused", "ERROR", "acme")] * 3,
+        ("message has to come again", "ERROR", None),
+    ]
+    assert {line["queue"] for line in lines} == {"freehold-requests.fifo"}
+    (counted,) = [line for line in watched().metrics if "MessagesRefused" in line]
+    assert sum(counted["MessagesRefused"]) == 3
 
 
 def test_a_metric_of_a_tool_is_found_by_the_tools_name():

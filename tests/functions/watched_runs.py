@@ -13,10 +13,12 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from freehold import wiring
 from freehold.errors import FreeholdError
 from model_server import ModelServer, ask, fail, say
 
-from .aws import REQUESTS, answered, aws
+from . import queues
+from .aws import REQUESTS, answered, aws, meddling
 from .deployed import deployed, desk, waiting
 from .lambdas import environment, invoke
 from .loop import Loop
@@ -112,6 +114,22 @@ def waits_in_vain(loop: Loop) -> None:
     assert answer.status == 403, answer.text
 
 
+def messages_come(loop: Loop) -> None:
+    """One that is taken, ones that never can be, and one that a defect keeps from it."""
+    queues.grant()
+    asked = {"agent": "helper", "input": INPUT}
+    bad = ({**asked, ATTRIBUTE: INPUT}, f'{{"{INPUT}', {"agent": INPUT, "input": INPUT})
+    records = [queues.record(each, group=f"m{number}") for number, each in enumerate((asked, *bad))]
+    assert queues.deliver(*records) == []
+    broken = queues.record(asked, group="m9")
+    with meddling(wiring.client("dynamodb"), "provide-client-params.dynamodb.TransactWriteItems", breaks):
+        assert queues.deliver(broken) == [broken["messageId"]]
+
+
+def breaks(**_: Any) -> None:
+    raise KeyError(TOLD_BY_TOOL)
+
+
 def breaks_the_sweeper(loop: Loop) -> None:
     """A run whose item no longer reads as one; the error says what stands in it."""
     conversation = start(loop)["run"]["id"].rpartition("-")[0]
@@ -123,5 +141,5 @@ def breaks_the_sweeper(loop: Loop) -> None:
 
 if __name__ == "__main__":
     with deployed_loop() as made:
-        for part in (goes_well, model_refuses, tool_fails, waits_in_vain, breaks_the_sweeper):
+        for part in (goes_well, model_refuses, tool_fails, waits_in_vain, breaks_the_sweeper, messages_come):
             part(made)

@@ -10,6 +10,7 @@ from typing import Any
 from freehold.adapters.scripted import reply
 from freehold.ending import Ending
 from freehold.errors import FreeholdError, StaleWrite, StoreUnavailable
+from freehold.ports import Tell
 from freehold.values.agent import Agent, Collaborator, Tool
 from freehold.values.decision import Decision, Pending
 from freehold.values.model import AssistantMessage, ModelReply, ModelRequest, ToolMessage, UserMessage
@@ -41,7 +42,7 @@ class Obedient:
 
     requests: list[ModelRequest] = field(default_factory=list[ModelRequest])
 
-    def reply(self, request: ModelRequest) -> ModelReply:
+    def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
         self.requests.append(request)
         begins = max(i for i, each in enumerate(request.messages) if isinstance(each, UserMessage))
         user, *since = request.messages[begins:]

@@ -45,12 +45,20 @@ class MemoryTable:
     def query(self, **given: Any) -> Item:
         index, newest_first = given.get("IndexName"), not given.get("ScanIndexForward", True)
         hashed, ranged = (INDEXES[index], "listed_at") if index else ("pk", "sk")
-        holds = _condition(given["KeyConditionExpression"], given["ExpressionAttributeValues"])
+        condition, values = given["KeyConditionExpression"], given["ExpressionAttributeValues"]
+        # Each begins with the partition, which most items are not of.
+        holds, wanted = _condition(condition, values), values[condition.split(" ")[2]]
         with self._lock:
             items = self._tables[given["TableName"]].values()
-            found = [item for item in items if hashed in item and holds(item)]
+            found = [item for item in items if item.get(hashed) == wanted and holds(item)]
             found.sort(key=lambda item: item.get(ranged, {"S": ""})["S"], reverse=newest_first)
-            return {"Items": copy.deepcopy(found[: given.get("Limit")])}
+            if begun := given.get("ExclusiveStartKey"):
+                found = [item for item in found if item["sk"]["S"] > begun["sk"]["S"]]
+            page = found[: given.get("Limit")]
+            # As DynamoDB does: a page that is full tells where it ends, whether or not more follows.
+            full = bool(page) and len(page) == given.get("Limit")
+            last = {"LastEvaluatedKey": {key: page[-1][key] for key in ("pk", "sk")}} if full else {}
+            return {"Items": copy.deepcopy(page), **last}
 
     def scan(self, **given: Any) -> Item:
         with self._lock:

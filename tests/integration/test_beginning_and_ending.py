@@ -82,6 +82,19 @@ def test_a_repeated_request_with_the_same_key_is_the_same_run(world: World):
         world.ask("pay twice", idempotency_key="k")
 
 
+def test_a_key_whose_day_is_over_begins_another_run_though_its_record_is_still_there(world: World):
+    first = world.ask("pay", idempotency_key="k")
+    world.loop(first.key)
+
+    world.clock += 86_400_000
+    assert world.ask("pay", idempotency_key="k").key == first.key
+    world.clock += 1_000
+    another = world.ask("pay twice", idempotency_key="k")
+
+    assert another.key != first.key
+    assert world.ask("pay twice", idempotency_key="k").key == another.key
+
+
 def test_a_begin_whose_response_was_lost_leaves_one_run_for_its_key(world: World):
     lost: list[int] = []
 

@@ -13,6 +13,7 @@ import pytest
 from moto import mock_aws
 
 from freehold.adapters.scripted import reply
+from freehold.ports import Tell
 from freehold.values.model import ModelReply, ModelRequest, UserMessage
 from freehold.values.run import Run, RunKey
 from world import TENANT, FakeExecutions, World, agent, clients
@@ -38,7 +39,7 @@ class Echo:
 
     heard: list[str] = field(default_factory=list[str])
 
-    def reply(self, request: ModelRequest) -> ModelReply:
+    def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
         asked = request.messages[-1]
         assert isinstance(asked, UserMessage)
         self.heard.append(asked.text)

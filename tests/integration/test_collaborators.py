@@ -116,7 +116,7 @@ def test_an_agent_that_is_not_there_is_a_failed_call_and_the_run_goes_on(world: 
 
 
 def test_an_agent_that_was_deleted_is_a_failed_call(world: QuickWorld):
-    world.agents.delete(TENANT, "expert")
+    world.agents.delete(TENANT, "expert", now=world.clock)
 
     run = complete(world, world.ask(laps([ASK_EXPERT])))
 

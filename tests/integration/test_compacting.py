@@ -13,6 +13,7 @@ from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.context import NOTES_HEAD
 from freehold.conversation import estimate
 from freehold.errors import ModelUnavailable, SummaryUnusable
+from freehold.ports import Tell
 from freehold.values.agent import Agent, Context, Memory
 from freehold.values.conversation import Place
 from freehold.values.memory import Notes
@@ -48,7 +49,7 @@ class Chatty:
     def __init__(self) -> None:
         self.requests: list[ModelRequest] = []
 
-    def reply(self, request: ModelRequest) -> ModelReply:
+    def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
         self.requests.append(request)
         usage = Usage(count(request.messages), 20)
         if request.purpose == "compaction":
@@ -186,12 +187,12 @@ class Scripted:
     def answers(self) -> list[ModelRequest]:
         return self._script.requests
 
-    def reply(self, request: ModelRequest) -> ModelReply:
+    def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
         if request.purpose == "compaction":
             self.compacted += 1
             return reply("It looked things up.", usage=Usage(1_000, 100))
         # A provider that counts nothing leaves our own estimate as it is.
-        return replace(self._script.reply(request), usage=Usage(0, 5))
+        return replace(self._script.reply(request, tell), usage=Usage(0, 5))
 
 
 def drive(world: World, run: Run) -> list[str]:
@@ -331,7 +332,7 @@ def test_a_compaction_that_came_too_late_is_billed_and_counts(world: World, chat
     run = fill(world, chatty)
 
     class Slow:
-        def reply(self, request: ModelRequest) -> ModelReply:
+        def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
             world.model = Scripted([])
             if how == "superseded":
                 world.sessions.start(world.run(run), now=world.clock)
@@ -400,8 +401,8 @@ class Counting(Chatty):
     def compacted(self) -> int:
         return len(self.compactions)
 
-    def reply(self, request: ModelRequest) -> ModelReply:
-        return replace(super().reply(request), usage=Usage(int(estimate(request) * self._ratio), 20))
+    def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
+        return replace(super().reply(request, tell), usage=Usage(int(estimate(request) * self._ratio), 20))
 
 
 def test_nothing_is_asked_for_that_makes_little_difference(world: World):
@@ -430,7 +431,7 @@ def test_a_run_that_ended_meanwhile_needs_no_compaction(world: World, chatty: Ch
     run = fill(world, chatty)
 
     class Slow:
-        def reply(self, request: ModelRequest) -> ModelReply:
+        def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
             world.finish(run)
             return reply("too late")
 

@@ -24,6 +24,7 @@ from freehold.erasing import (
     forget,
 )
 from freehold.errors import NotFound, SessionBusy, StaleWrite, StoreUnavailable
+from freehold.ports import Tell
 from freehold.replaying import ReplayCollaborators, begin_replay
 from freehold.values.agent import Memory
 from freehold.values.conversation import Erased, Lease
@@ -201,7 +202,7 @@ def test_what_a_late_step_writes_after_the_erasure_is_found(world: World):
     lap_of = {}
 
     class Slow:
-        def reply(self, request: Any) -> Any:
+        def reply(self, request: Any, tell: Tell | None = None) -> Any:
             world.cancel(run)
             world.finish(run)
             erase_session(TENANT, "s1", world.erasing())
@@ -296,7 +297,7 @@ def test_a_replay_that_was_begun_during_the_erasure_is_found_later(world: World)
     """Also where it is busy when it is looked for."""
     original = say(world)
     replay = replay_of(world, original, ended=False)
-    behind = Behind(world.table, world.sessions._records, world.contents)
+    behind = Behind(world.table, world.sessions._records, world.contents, world.live)
     erase_session(TENANT, "s1", replace(world.erasing(), conversations=behind))
     world.executions.states[f"{replay.key.run_id}-1"] = "alive"
 
@@ -367,7 +368,8 @@ def test_what_an_erasure_left_when_it_stopped_is_erased_by_the_next(
     remembering: World, s3: Any, erase: Callable[[ErasingCollaborators], ErasureReport]
 ):
     say(remembering, memory_id="anna")
-    broken = DynamoConversations(remembering.table, remembering.sessions._records, Unreachable(s3, "content"))
+    records, bucket = remembering.sessions._records, Unreachable(s3, "content")
+    broken = DynamoConversations(remembering.table, records, bucket, remembering.live)
     with pytest.raises(StoreUnavailable):
         erase(replace(remembering.erasing(), conversations=broken))
     assert objects(remembering, s3) != []
@@ -552,7 +554,8 @@ def test_notes_do_not_survive_an_erasure_that_stopped_half_way(remembering: Worl
         def erase(self, lease: Lease) -> Erased:
             raise StoreUnavailable("the bucket is gone")
 
-    dying = Dying(remembering.table, remembering.sessions._records, remembering.contents)
+    records = remembering.sessions._records
+    dying = Dying(remembering.table, records, remembering.contents, remembering.live)
     with pytest.raises(StoreUnavailable):
         erase_session(TENANT, "s1", replace(remembering.erasing(), conversations=dying))
 

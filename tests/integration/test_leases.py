@@ -351,7 +351,9 @@ class Refusing:
 def test_an_object_that_cannot_be_deleted_is_told_and_found_again(world: World):
     lease = lease_of(world, world.ask(LARGE))
     contents: Any = Contents(cast(Any, Refusing()), "content")
-    conversations = DynamoConversations(world.table, Records(contents, retention_seconds=1), contents)
+    conversations = DynamoConversations(
+        world.table, Records(contents, retention_seconds=1), contents, world.live
+    )
 
     with pytest.raises(StoreUnavailable, match="InternalError"):
         conversations.erase(lease)

@@ -13,6 +13,7 @@ import pytest
 from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.beginning import continue_run
 from freehold.ending import Ending, finish_run
+from freehold.ports import Tell
 from freehold.values.model import ModelReply, ModelRequest, Usage
 from freehold.values.run import Run
 from world import World
@@ -85,9 +86,9 @@ class SlowAtFirst:
     def __init__(self, *replies: ModelReply) -> None:
         self.script, self.asked, self.go = ScriptedModel(replies), Event(), Event()
 
-    def reply(self, request: ModelRequest) -> ModelReply:
+    def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
         first = not self.asked.is_set()
-        given = self.script.reply(request)
+        given = self.script.reply(request, tell)
         if first:
             self.asked.set()
             assert self.go.wait(10)

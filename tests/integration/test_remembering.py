@@ -20,6 +20,7 @@ from freehold.errors import (
     StoreUnavailable,
     SummaryUnusable,
 )
+from freehold.ports import Tell
 from freehold.summarizing import PORTIONS
 from freehold.sweeping import MAX_SUMMARY_ATTEMPTS
 from freehold.turn import Invocation, take_turn
@@ -47,7 +48,7 @@ class Rememberer:
     def __init__(self) -> None:
         self.requests: list[ModelRequest] = []
 
-    def reply(self, request: ModelRequest) -> ModelReply:
+    def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
         self.requests.append(request)
         if request.purpose == "answer":
             return reply("Noted.")
@@ -271,7 +272,7 @@ def test_notes_that_came_too_late_are_billed_and_count(world: World, model: Reme
     run = say(world, "One.", "s1", summarize=False)
 
     class Slow:
-        def reply(self, request: ModelRequest) -> ModelReply:
+        def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
             world.model = model
             world.summarize(run, "memory")
             return replace(notes("too late"), usage=Usage(500, 50))
@@ -370,7 +371,7 @@ def test_a_summary_is_folded_in_once(world: World, model: Rememberer, how: str):
         quick = Rememberer()
 
         class Slow:
-            def reply(self, request: ModelRequest) -> ModelReply:
+            def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
                 world.model = quick
                 world.summarize(run, "memory")
                 return notes("too late")

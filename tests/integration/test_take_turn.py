@@ -12,6 +12,7 @@ import pytest
 
 from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.errors import ModelRejected, ModelThrottled
+from freehold.ports import Tell
 from freehold.values.agent import ModelChoice
 from freehold.values.model import (
     AssistantMessage,
@@ -111,8 +112,8 @@ class Meeting:
     def __init__(self, parties: int, replies: list[ModelReply]) -> None:
         self.barrier, self.script, self.served = Barrier(parties), ScriptedModel(replies), Usage()
 
-    def reply(self, request: ModelRequest) -> ModelReply:
-        given = self.script.reply(request)
+    def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
+        given = self.script.reply(request, tell)
         self.served += given.usage
         self.barrier.wait(10)
         return given

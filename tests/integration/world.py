@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from threading import RLock
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import boto3
 from samtranslator.yaml_helper import yaml_parse
@@ -18,6 +18,7 @@ from freehold.adapters.argument_check import check_arguments
 from freehold.adapters.contents import Contents
 from freehold.adapters.conversations import DynamoConversations
 from freehold.adapters.lists import Lists
+from freehold.adapters.live_texts import DynamoLiveTexts
 from freehold.adapters.memories import DynamoMemories
 from freehold.adapters.records import Records
 from freehold.adapters.scripted import ScriptedModel
@@ -42,6 +43,7 @@ from freehold.values.decision import Verdict
 from freehold.values.history import History
 from freehold.values.model import ModelEntry, Price
 from freehold.values.run import Principal, Run, RunKey
+from memory_table import MemoryTable
 
 ROOT = Path(__file__).parents[2]
 TENANT = "acme"
@@ -135,6 +137,17 @@ class FakeNotices:
 
 
 @dataclass
+class FakeReplies:
+    sent: list[tuple[str, dict[str, Any], str, str]] = field(default_factory=list)
+    error: FreeholdError | None = None
+
+    def send(self, target: str, reply: Mapping[str, Any], *, group: str, reply_id: str) -> None:
+        if self.error:
+            raise self.error
+        self.sent.append((target, dict(reply), group, reply_id))
+
+
+@dataclass
 class OneModel:
     """`Models` that always chooses the same model."""
 
@@ -155,12 +168,13 @@ class World:
         self.table, self.contents = table, bucket
         self.sessions, self.lists = DynamoSessions(table, records), Lists(table, records)
         self.waits, self.memories = DynamoWaits(table, records), DynamoMemories(table, records)
-        self.conversations = DynamoConversations(table, records, bucket)
         self.agents = DynamoAgents(Table(client, "agents"), bucket)
+        self.live = DynamoLiveTexts(Table(cast(Any, MemoryTable()), "events"))
+        self.conversations = DynamoConversations(table, records, bucket, self.live)
         self.tools, self.executions, self.events = FakeTools(), FakeExecutions(), FakeEvents()
         self.http_tools: Any = None
         self.mcp_tools: Any = None
-        self.notices = FakeNotices()
+        self.notices, self.replies = FakeNotices(), FakeReplies()
         self.price = price
         self.reported: list[tuple[RunKey, Exception]] = []
         self.model: Any = ScriptedModel()
@@ -198,7 +212,14 @@ class World:
     def turn(self) -> Collaborators:
         models = OneModel(self.model, self.price)
         return Collaborators(
-            self.sessions, self.memories, self.agents, models, check_arguments, self.now, self.new_id
+            self.sessions,
+            self.memories,
+            self.agents,
+            models,
+            self.live,
+            check_arguments,
+            self.now,
+            self.new_id,
         )
 
     def invoke_model(self, run: Run, **more: Any) -> Step:
@@ -221,7 +242,13 @@ class World:
 
     def endings(self) -> EndCollaborators:
         return EndCollaborators(
-            self.sessions, self.waits, self.agents, self.executions, self.events, self.now
+            self.sessions,
+            self.waits,
+            self.agents,
+            self.executions,
+            self.events,
+            self.now,
+            self.replies,
         )
 
     def parking(self) -> ParkCollaborators:
@@ -329,7 +356,8 @@ def _resources() -> dict[str, Any]:
 def create_tables(client: Any) -> None:
     """The tables as the template has them."""
     resources = _resources()
-    for name, resource in (("sessions", "SessionsTable"), ("agents", "AgentsTable")):
+    tables = {"sessions": "SessionsTable", "agents": "AgentsTable", "events": "EventsTable"}
+    for name, resource in tables.items():
         given = resources[resource]["Properties"]
         kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
         client.create_table(TableName=name, **{key: given[key] for key in kept if key in given})

@@ -9,16 +9,24 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from driven import asking, asking_agent, client_tool, escalating, pay
+from freehold.adapters.access import AccessEntries
 from freehold.adapters.api_keys import ApiKeys
+from freehold.adapters.aws_tokens import AwsTokens
+from freehold.adapters.claims import Claim, Claims, Kept
 from freehold.adapters.scripted import ScriptedModel, reply
+from freehold.adapters.table import Table
+from freehold.adapters.triggers import DynamoTriggers
 from freehold.closing import end_session
 from freehold.ending import Ending
 from freehold.erasing import erase_session
 from freehold.errors import Denied, ModelRejected, ModelThrottled, StoreUnavailable, ToolFailed
 from freehold.replaying import ReplayCollaborators, begin_replay
+from freehold.triggering import trigger_id
+from freehold.values.access import AccessEntry
 from freehold.values.agent import Context, Memory, ModelChoice
 from freehold.values.model import Image
 from freehold.values.run import Principal, Run, RunError, RunKey
+from freehold.values.trigger import Trigger
 from world import TENANT, World, agent, answer, tool
 
 LOOK_UP, PAY = tool(), tool("pay", idempotent=False)
@@ -116,13 +124,19 @@ def discarded(world: World) -> None:
     quick, slow = ScriptedModel([reply("quick")]), ScriptedModel([reply("slow")])
 
     class Slow:
-        def reply(self, request: Any) -> Any:
+        def reply(self, request: Any, tell: Any = None) -> Any:
             world.model = quick
             world.invoke_model(run)
-            return slow.reply(request)
+            return slow.reply(request, tell)
 
     world.model = Slow()
     world.invoke_model(run)
+
+
+def messaged(world: World) -> None:
+    """A message asked for it, which wants an answer, and another run's event."""
+    asker = {"principal": Principal("event", "freehold/t1"), "request_id": "e1", "hops": 1}
+    world.ask("Go on.", "messaged", reply_to="arn:aws:sqs:us-east-1:123456789012:answers", **asker)
 
 
 def cancelling(world: World) -> None:
@@ -344,7 +358,53 @@ def agents(world: World) -> None:
     world.agents.apply(TENANT, HELPER, {"agentName": "helper"}, (), now=world.clock)
     world.agents.apply(TENANT, replace(HELPER, name="gone"), {"agentName": "gone"}, (), now=world.clock)
     world.agents.freeze(TENANT, "gone", now=world.clock)
-    world.agents.delete(TENANT, "gone")
+    world.agents.delete(TENANT, "gone", now=world.clock)
+
+
+def let_in(world: World) -> None:
+    """A role has access to the tenant, and one of its sessions a token."""
+    table, now = Table(world.client, "agents"), world.clock // 1000
+    entries = AccessEntries(table)
+    role = "arn:aws:iam::123456789012:role/support"
+    entries.grant(AccessEntry("iam", role, TENANT, now, ("run", "read")))
+    session = "arn:aws:sts::123456789012:assumed-role/support/ann"
+    AwsTokens(table, entries).create(session, now=now)
+
+
+def claimed(world: World) -> None:
+    """One request under an idempotency key is at work, another has been answered."""
+    claims = Claims(world.table)
+    claims.take(TENANT, "at-work", "digest", world.new_id(), now=world.clock)
+    made = claims.take(TENANT, "made", "digest", world.new_id(), now=world.clock)
+    assert isinstance(made, Claim)
+    version = world.agents.freeze(TENANT, "helper", now=world.clock, request=made.id)
+    answer = Kept(201, {"version": str(version.version)})
+    claims.keep(made, "digest", answer, now=world.clock)
+
+
+def triggered(world: World) -> None:
+    """A schedule was added, and an agent waits for events."""
+    triggers = DynamoTriggers(Table(world.client, "agents"), world.contents)
+    made = Trigger(
+        tenant=TENANT,
+        trigger_id=trigger_id(TENANT, "helper", "once"),
+        agent="helper",
+        input="Close the books of {{scheduledTime}}.",
+        set_by="api",
+        created_by=Principal("key", "k1"),
+        created_at=world.clock,
+        schedule="at(2099-01-31T18:00:00)",
+        armed="0123456789abcdef",
+        time_zone="Europe/Berlin",
+        alias="live",
+        session_id="books",
+        memory_id="books",
+        once_at=4_073_562_000_000,
+    )
+    pattern = {"source": ["shop.orders"], "detail": {"total": [{"numeric": [">", 0.5]}]}}
+    waiting = {"trigger_id": trigger_id(TENANT, "helper", "paid"), "set_by": "agent", "once_at": None}
+    triggers.put(made)
+    triggers.put(replace(made, **waiting, input=LARGE, schedule=None, event_pattern=pattern))
 
 
 SCENES: tuple[Callable[[World], None], ...] = (
@@ -356,6 +416,7 @@ SCENES: tuple[Callable[[World], None], ...] = (
     marked,
     failing,
     discarded,
+    messaged,
     cancelling,
     answered,
     undelivered,
@@ -381,6 +442,9 @@ SCENES: tuple[Callable[[World], None], ...] = (
     escalated,
     delegated,
     agents,
+    claimed,
+    let_in,
+    triggered,
 )
 
 

@@ -77,8 +77,9 @@ def test_agents_are_there_with_their_versions_and_aliases(world: World):
 
     assert (draft.source, draft.latest_version, draft.warnings) == ({"agentName": "helper"}, 1, ())
     assert (version.digest, source) == (draft.digest, {"agentName": "helper"})
-    assert world.agents.aliases(TENANT, "helper") == [("live", (("1", 100),))]
-    names = [each["name"] for each in world.agents.drafts(TENANT)]
+    aliases, _ = world.agents.aliases(TENANT, "helper", limit=100)
+    assert [(each.alias, each.routes) for each in aliases] == [("live", (("1", 100),))]
+    names = [each["name"] for each in world.agents.drafts(TENANT, limit=100)[0]]
     assert "helper" in names
     assert "gone" not in names
     with pytest.raises(NotFound):
@@ -110,7 +111,7 @@ def test_api_keys_open_until_they_end(left: tuple[World, dict[str, Any]]):
     }
 
     assert opened == {"everlasting": [True, True], "one-day": [True, False]}
-    assert {key.scopes for key in keys.list(TENANT)} == {("run", "read")}
+    assert {key.scopes for key in keys.list(TENANT, limit=100)[0]} == {("run", "read")}
 
 
 # -- going on
@@ -287,6 +288,6 @@ def _places(item: dict[str, Any]) -> set[str]:
 
 
 def _adapters() -> list[Any]:
-    from freehold.adapters import agents, api_keys, items, sessions
+    from freehold.adapters import access, agents, api_keys, aws_tokens, claims, drafts, items, sessions
 
-    return [agents, api_keys, items, sessions]
+    return [access, agents, api_keys, aws_tokens, claims, drafts, items, sessions]

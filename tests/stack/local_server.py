@@ -51,6 +51,7 @@ class Server:
             "S3_DATA_DIR": str(self.home / "s3"),
             "FREEHOLD_LAYER_CACHE": str(self.home / "layers"),
             "FREEHOLD_SAVE_SECONDS": "0.2",
+            "FREEHOLD_KEPT": "20",
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "DOCKER_HOST": f"unix://{temporary}/none.sock",

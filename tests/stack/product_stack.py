@@ -12,6 +12,7 @@ from typing import Any
 
 from freehold.adapters.api_keys import SCOPES, ApiKeys
 from freehold_cli.local.stack import LocalStack
+from freehold_cli.local_start import LOCAL_ANSWERS
 from freehold_client import Freehold, Run
 from model_server import ModelServer
 
@@ -22,11 +23,13 @@ RUN_TOOL_SECONDS = 20
 TEXT = {"type": "string"}
 # The queue of those who take conversations over.
 PEOPLE = "people.fifo"
+# Where those who ask by message have their answers sent.
+ANSWERS = "answers.fifo"
 
 
 @dataclass(frozen=True)
 class Product:
-    """One running stack. `tools` is the ARN of the suite's tool Lambda, `aws` makes boto3 clients for the stack."""
+    """One running stack in `home`. `tools` is the ARN of the suite's tool Lambda, `aws` makes boto3 clients for it."""
 
     stack: LocalStack
     outputs: dict[str, str]
@@ -35,6 +38,7 @@ class Product:
     model: ModelServer
     tools: str
     effects_table: str
+    home: Path
     _clients: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
     def aws(self, service: str) -> Any:
@@ -112,6 +116,7 @@ def running_product(home: Path, **parameters: str) -> Iterator[Product]:
             "ModelSource": "openai_compatible",
             "ModelUrl": model.url,
             "EscalationTargets": f"arn:aws:sqs:us-east-1:000000000000:{PEOPLE}",
+            "ReplyTargets": f"arn:aws:sqs:us-east-1:000000000000:{ANSWERS},{LOCAL_ANSWERS}",
         } | parameters
         try:
             # Servers that tools ask are the suite's own.
@@ -120,6 +125,7 @@ def running_product(home: Path, **parameters: str) -> Iterator[Product]:
             keys = ApiKeys(stack.aws.client("dynamodb"), info.outputs["AgentsTable"])
             key = keys.create(tenant=TENANT, name="suite", scopes=SCOPES, now=int(time.time()))
             with Freehold(info.url, key.text) as api:
-                yield Product(stack, info.outputs, api, info.url, model, tools["ToolsArn"], tools["Effects"])
+                arn, effects = tools["ToolsArn"], tools["Effects"]
+                yield Product(stack, info.outputs, api, info.url, model, arn, effects, home)
         finally:
             stack.stop()

@@ -1,7 +1,6 @@
 """The pages do what they say: their files are written, their commands run, their outputs seen.
 
-A line that is **`a/path`** right before a fence names a file. A `bash` fence runs in the repository's root with
-`set -e`. A `text` fence right after it lists lines that its output has, in this order; `…` stands for anything.
+A `bash` fence runs in the repository's root with `set -e`, and a `text` fence right after it lists what its output has.
 """
 
 from __future__ import annotations
@@ -10,37 +9,18 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
+from pages import blocks, missing_line
 from product_stack import ROOT, share_build
 
 pytestmark = pytest.mark.stack
 
 PAGES = ("README.md", "docs/first-agent.md")
-FENCE = re.compile(
-    r"(?:^\*\*`(?P<path>[^`]+)`\*\*\n)?^```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
-)
 SECONDS = 240
-
-
-@dataclass(frozen=True)
-class Block:
-    kind: str
-    path: str | None
-    body: str
-    line: int
-
-
-def blocks(page: str) -> list[Block]:
-    text = (ROOT / page).read_text()
-    return [
-        Block(found["kind"], found["path"], found["body"], text[: found.start()].count("\n") + 1)
-        for found in FENCE.finditer(text)
-    ]
 
 
 @pytest.fixture
@@ -71,16 +51,6 @@ def shell(script: str, root: Path, home: Path) -> subprocess.CompletedProcess[st
         timeout=SECONDS,
         check=False,
     )
-
-
-def missing_line(wanted: str, output: str) -> str | None:
-    """The first line of `wanted` that `output` lacks after those before it."""
-    lines = iter(output.splitlines())
-    for line in wanted.splitlines():
-        pattern = re.compile(".*".join(re.escape(part) for part in line.split("…")))
-        if line.strip() and not any(pattern.fullmatch(seen.rstrip()) for seen in lines):
-            return line
-    return None
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -9,6 +9,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -231,6 +232,38 @@ def test_a_result_that_was_uploaded_reaches_the_model_and_nothing_longer_is_take
         if isinstance(item, CallItem)
     ]
     assert (call.outcome, len(call.result or "")) == ("success", len(content))
+
+
+# -- many at once
+
+
+def test_what_many_ask_at_once_under_one_key_is_made_once(product: Product, http: httpx.Client):
+    """Some are told to wait, and are answered then: the client does so by itself."""
+    name, headers = f"crowd-{uuid.uuid4().hex[:8]}", bearer(key(product).text)
+    assert http.put(f"/agents/{name}", json=configuration(product, name), headers=headers).status_code == 200
+
+    with ThreadPoolExecutor(12) as crowd:
+        made = list(
+            crowd.map(lambda _: product.api.agents.freeze(name, idempotency_key=name).version, range(24))
+        )
+
+    assert made == ["1"] * 24
+    assert [each.version for each in product.api.agents.versions(name)] == ["1"]
+
+
+def test_of_many_that_change_the_same_state_of_an_agent_one_does(product: Product, http: httpx.Client):
+    name, headers = f"crowd-{uuid.uuid4().hex[:8]}", bearer(key(product).text)
+    document = configuration(product, name)
+    seen = http.put(f"/agents/{name}", json=document, headers=headers).headers["etag"]
+
+    def change(number: int) -> int:
+        changed = document | {"instruction": f"Do {number}."}
+        return http.put(f"/agents/{name}", json=changed, headers=headers | {"If-Match": seen}).status_code
+
+    with ThreadPoolExecutor(12) as crowd:
+        answers = sorted(crowd.map(change, range(12)))
+
+    assert answers == [200, *[412] * 11]
 
 
 # -- the page

@@ -8,9 +8,13 @@ from __future__ import annotations
 import base64
 import json
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -149,6 +153,153 @@ def test_a_table_keeps_its_time_to_live(patched: Server, as_it_comes: Server):
 
     assert status(patched) == "ENABLED"
     assert status(as_it_comes) == "DISABLED"
+
+
+# ------------------------------------------------------------------------------------- queues
+
+
+def test_a_queue_is_read_with_a_concurrency_that_a_parameter_gives(
+    patched: Server, as_it_comes: Server, tmp_path: Path
+):
+    mapping = {
+        "FunctionName": {"Ref": "Reader"},
+        "EventSourceArn": {"Fn::GetAtt": ["Queue", "Arn"]},
+        "ScalingConfig": {"MaximumConcurrency": {"Ref": "AtOnce"}},
+    }
+    template = {
+        "Parameters": {"AtOnce": {"Type": "Number", "Default": 2}, "Reader": {"Type": "String"}},
+        "Resources": {
+            "Queue": {"Type": "AWS::SQS::Queue"},
+            "Mapping": {"Type": "AWS::Lambda::EventSourceMapping", "Properties": mapping},
+        },
+        "Outputs": {"Queue": {"Value": {"Ref": "Queue"}}},
+    }
+    (tmp_path / "template.yaml").write_text(json.dumps(template))
+
+    def left(server: Server, queue: str) -> bool:
+        """Whether the one message still waits to be read."""
+        name = "ApproximateNumberOfMessages"
+        asked = server.aws.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=[name])
+        return asked["Attributes"][name] != "0"
+
+    queues = {}
+    for server in (patched, as_it_comes):
+        reader = {"Reader": server.outputs["Probe"]}
+        made = deploy(tmp_path / "template.yaml", "queued", server.aws, reader, tmp_path / "build")
+        queues[server.port] = made["Queue"].replace("localhost", "127.0.0.1")
+        server.aws.client("sqs").send_message(QueueUrl=queues[server.port], MessageBody="{}")
+
+    assert eventually(lambda: not left(patched, queues[patched.port]))
+    assert eventually(lambda: "ESM SQS poller error" in (as_it_comes.home / "log").read_text())
+    assert left(as_it_comes, queues[as_it_comes.port])
+
+
+def test_a_schedule_says_which_time_it_is_at(patched: Server, as_it_comes: Server):
+    told = {"time": "<aws.scheduler.scheduled-time>", "execution": "<aws.scheduler.execution-id>"}
+
+    def received(server: Server) -> dict[str, str]:
+        sqs = server.aws.client("sqs")
+        queue = f"{server.aws.url}/000000000000/scheduled"
+        sqs.create_queue(QueueName="scheduled")
+        server.aws.client("scheduler").create_schedule(
+            Name="once",
+            ScheduleExpression="at(2026-01-01T00:00:00)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={
+                "Arn": "arn:aws:sqs:us-east-1:000000000000:scheduled",
+                "RoleArn": "arn:aws:iam::000000000000:role/scheduler",
+                "Input": json.dumps(told),
+            },
+        )
+        (message,) = eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"))
+        return json.loads(message["Body"])
+
+    came = received(patched)
+    assert datetime.fromisoformat(came["time"]).tzinfo is not None
+    assert "<" not in came["execution"]
+    assert received(as_it_comes) == told
+
+
+def test_a_one_time_schedule_comes_due_in_its_zone(patched: Server, as_it_comes: Server):
+    now = datetime.now(ZoneInfo("Asia/Tokyo"))
+
+    def added(server: Server) -> str:
+        server.aws.client("sqs").create_queue(QueueName="zoned")
+        server.aws.client("scheduler").create_schedule(
+            Name="zoned",
+            ScheduleExpression=f"at({now:%Y-%m-%dT%H:%M:%S})",
+            ScheduleExpressionTimezone="Asia/Tokyo",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            ActionAfterCompletion="DELETE",
+            Target={
+                "Arn": "arn:aws:sqs:us-east-1:000000000000:zoned",
+                "RoleArn": "arn:aws:iam::000000000000:role/scheduler",
+                "Input": "{}",
+            },
+        )
+        return f"{server.aws.url}/000000000000/zoned"
+
+    def came(server: Server, queue: str) -> bool:
+        return bool(server.aws.client("sqs").receive_message(QueueUrl=queue).get("Messages"))
+
+    late, in_time = added(as_it_comes), added(patched)
+    assert eventually(lambda: came(patched, in_time))
+    assert not came(as_it_comes, late)
+
+
+# ------------------------------------------------------------------------------------- what is kept
+
+
+def test_of_executions_that_have_ended_the_last_ones_are_kept(patched: Server, as_it_comes: Server):
+    def kept(server: Server) -> int:
+        client, machine = server.aws.client("stepfunctions"), server.outputs["Branches"]
+
+        def listed(**wanted: str) -> list[Any]:
+            return client.list_executions(stateMachineArn=machine, **wanted)["executions"]
+
+        for _ in range(22):
+            client.start_execution(stateMachineArn=machine, input="{}")
+        eventually(lambda: not listed(statusFilter="RUNNING"))
+        return len(listed())
+
+    assert kept(patched) <= 20
+    assert kept(as_it_comes) >= 22
+
+
+def test_of_a_functions_logs_the_last_ones_are_kept(patched: Server, as_it_comes: Server):
+    def streams(server: Server) -> int:
+        client, name = server.aws.client("lambda"), server.outputs["Probe"]
+        for _ in range(22):
+            client.invoke(FunctionName=name)
+        found = server.aws.client("logs").describe_log_streams(logGroupName=f"/aws/lambda/{name}")
+        return len(found["logStreams"])
+
+    assert streams(patched) == 20
+    assert streams(as_it_comes) >= 22
+
+
+def test_events_and_transactions_are_not_kept_for_ever():
+    """Nobody can ask for them, but they take memory."""
+    script = """
+from ministack.services import dynamodb, eventbridge
+event = {"Entries": [{"Source": "a", "DetailType": "b", "Detail": "{}"}]}
+from freehold_cli.local import patches
+if PATCHED:
+    patches.apply_all()
+for _ in range(22):
+    eventbridge._put_events(event)
+print(len(eventbridge._events_log_list()), dynamodb._TXN_TOKEN_TTL)
+"""
+
+    def kept(*, patched: bool) -> list[str]:
+        command = [sys.executable, "-c", script.replace("PATCHED", str(patched))]
+        told = subprocess.run(
+            command, env={"FREEHOLD_KEPT": "20"}, capture_output=True, text=True, check=True
+        )
+        return told.stdout.split()
+
+    assert kept(patched=True) == ["20", "60"]
+    assert kept(patched=False) == ["22", "600"]
 
 
 # ------------------------------------------------------------------------------------- alarms

@@ -232,7 +232,7 @@ def test_a_killed_parent_takes_its_stack_along(product: Path, tmp_path: Path):
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
 
-    assert len(info.processes) == 3
+    assert len(info.processes) == 4
     eventually(lambda: not any(process.lives() for process in info.processes))
     saved = home / "state" / "services" / "dynamodb.json"
     assert info.outputs["Table"] in saved.read_text()

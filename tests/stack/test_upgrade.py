@@ -95,7 +95,9 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
             keys = ApiKeys(before.aws.client("dynamodb"), info.outputs["AgentsTable"])
             key = keys.create(tenant=TENANT, name="suite", scopes=SCOPES, now=int(time.time()))
             with Freehold(info.url, key.text) as api:
-                made = Product(today, info.outputs, api, info.url, model, tools["ToolsArn"], tools["Effects"])
+                made = Product(
+                    today, info.outputs, api, info.url, model, tools["ToolsArn"], tools["Effects"], home
+                )
                 no_sweeps_but_ours(made.aws("events"))
                 yield Upgrade(made, before, today, parameters)
         finally:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import httpx
 
 if TYPE_CHECKING:
-    from freehold_cli.local.stack import StackInfo
+    from freehold_cli.local.stack_info import StackInfo
 
 _OK = 200
 
@@ -18,6 +18,14 @@ def aws_answers(info: StackInfo) -> bool:
 
 def front_door_answers(info: StackInfo) -> bool:
     return _healthy(info.url, info.instance)
+
+
+def live_answers(info: StackInfo, deployed_at: int | None = None) -> bool:
+    """Whether live events are served, as they were deployed then."""
+    if info.live_url is None:
+        return True
+    told = _get(f"{info.live_url}/healthz") or {}
+    return told.get("instance") == info.instance and deployed_at in (None, told.get("deployedAt"))
 
 
 def relay_answers(info: StackInfo) -> bool:

@@ -6,7 +6,6 @@ A Lambda's SDK signs with the local stack's credentials, which open nothing, and
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hmac
 import logging
@@ -28,8 +27,8 @@ from starlette.routing import Route
 
 from freehold_cli.local.aws_access import HOW_TO_GET, AwsAccess, NoAccess
 from freehold_cli.local.endpoint import RELAY_TOKEN
-from freehold_cli.local.front_door import passes
-from freehold_cli.local.watching import end_with
+from freehold_cli.local.passing import passes
+from freehold_cli.local.serving import Options, serve
 
 log = logging.getLogger("freehold.bedrock_relay")
 
@@ -144,30 +143,17 @@ def user_client(environ: Mapping[str, str]) -> httpx.AsyncClient:
 
 def main() -> None:
     """Serve until told to stop."""
-    import uvicorn
-
-    parser = argparse.ArgumentParser(prog="python -m freehold_cli.local.bedrock_relay")
-    parser.add_argument("--port", type=int, required=True)
+    parser = Options("bedrock_relay")
     parser.add_argument("--region", required=True)
-    parser.add_argument("--instance", required=True, help="marks the process in a process list")
-    parser.add_argument("--end-with", type=int, metavar="FD", help="end when this pipe closes")
-    options = parser.parse_args()
-    if options.end_with is not None:
-        end_with(options.end_with)
+    options = parser.given()
     logging.basicConfig(format="%(asctime)s %(message)s")
     log.setLevel(logging.INFO)
     # A `credential_process` must not inherit it.
     token = os.environ.pop(RELAY_TOKEN)
     bedrock = Bedrock(AwsAccess(os.environ), options.region, upstreams(options.region, os.environ))
-    uvicorn.run(
-        application(bedrock, user_client(os.environ), token, options.instance),
-        host="127.0.0.1",
-        port=options.port,
-        access_log=False,  # it would write the token
-        timeout_graceful_shutdown=2,
-        server_header=False,
-        date_header=False,  # Bedrock's answers carry one
-    )
+    app = application(bedrock, user_client(os.environ), token, options.instance)
+    # Bedrock's answers carry a date.
+    serve(app, options.port, date_header=False)
 
 
 async def _relayed(

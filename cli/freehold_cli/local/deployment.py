@@ -11,6 +11,7 @@ from typing import Any
 from freehold_cli.local import sam_template
 from freehold_cli.local.endpoint import AwsEndpoint
 from freehold_cli.local.failures import DeploymentFailed, TemplateInvalid
+from freehold_cli.local.parameters import check
 
 _BUCKET = "freehold-deployments"
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -28,6 +29,7 @@ def deploy(
     built.
     """
     content = sam_template.load(template)
+    check(content.get("Parameters", {}), parameters)
     storage = _Storage(aws)
     sam_template.package(content, template.parent, build, storage.upload)
     body = json.dumps(sam_template.transform(content, parameters), default=str, sort_keys=True).encode()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 REGION = "us-east-1"
+ACCOUNT = "000000000000"
 _CREDENTIAL = "test"
 # The variable that tells the relay its token: a command line is there for all to read.
 RELAY_TOKEN = "FREEHOLD_RELAY_TOKEN"  # noqa: S105 - a name

@@ -25,6 +25,10 @@ class RunsAlready(LocalStackError):
     """The stack runs, and not as it is asked to. It must be stopped first."""
 
 
+class StateLost(LocalStackError):
+    """The local AWS had to be killed before it had saved all of its state. The stack has ended."""
+
+
 class TemplateInvalid(LocalStackError):
     """The template, or a file that it names, cannot be deployed. Nothing was changed."""
 

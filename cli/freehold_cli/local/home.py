@@ -6,11 +6,15 @@ import contextlib
 import fcntl
 import json
 import shutil
+import time
 from collections.abc import Generator
 from pathlib import Path
 
 from freehold_cli.local import processes
+from freehold_cli.local.failures import PortTaken
 
+FIRST_PORT = 8080
+_PORTS_TRIED = 20
 _FOLDERS = ("build", "logs", "outputs", "state")
 
 
@@ -65,10 +69,7 @@ class Home:
 
     def known_port(self) -> int | None:
         """The port of this home's AWS, if it ever had one."""
-        try:
-            return int((self.path / "aws-port").read_text())
-        except (OSError, ValueError):
-            return None
+        return _number_in(self.path / "aws-port")
 
     def choose_port(self) -> int:
         """The port that this home's AWS had before, since queue addresses in the saved state contain it."""
@@ -78,9 +79,47 @@ class Home:
             (self.path / "aws-port").write_text(str(port))
         return port
 
+    def choose_front_port(self, asked: int | None) -> int:
+        """What is asked for, the front door's last one, or the first that is free. Raises `PortTaken`."""
+        last = FIRST_PORT + _PORTS_TRIED - 1
+        had = _number_in(self.path / "port")
+        wanted = (asked,) if asked else (*((had,) if had else ()), *range(FIRST_PORT, last + 1))
+        port = next(filter(processes.port_is_free, wanted), None)
+        if port is not None:
+            (self.path / "port").write_text(str(port))
+            return port
+        if asked:
+            raise PortTaken(f"another program listens on 127.0.0.1:{asked}; end it or choose another port")
+        raise PortTaken(
+            f"the ports {FIRST_PORT} to {last} of 127.0.0.1 are all taken; choose one that is free"
+        )
+
+    def kept(self) -> str:
+        """How recent the state is that the local AWS saved, in words."""
+        files = [each.stat().st_mtime for each in self.state.rglob("*.json") if each.is_file()]
+        if not files:
+            return "nothing of it was kept"
+        last = time.strftime("%H:%M:%S", time.localtime(max(files)))
+        return f"what it had saved by {last} was kept, and what came after it is lost"
+
     def write(self, path: Path, content: object) -> None:
         """Replace a JSON file as a whole."""
         unfinished = path.with_name(path.name + ".partial")
         unfinished.write_text(json.dumps(content, indent=2, sort_keys=True))
         unfinished.chmod(0o600)
         unfinished.replace(path)
+
+
+def _number_in(file: Path) -> int | None:
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def deployed_at(outputs: Path) -> int:
+    """When the stack's outputs were written (epoch ns); 0 where they never were."""
+    try:
+        return outputs.stat().st_mtime_ns
+    except OSError:
+        return 0

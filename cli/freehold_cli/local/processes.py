@@ -11,11 +11,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from freehold_cli.local.failures import StartFailed
 
 _SHOWN_LINES = 20
 _POLL_SECONDS = 0.02
+_TOLD_EVERY_SECONDS = 10.0
+_KILLED_SECONDS = 20.0
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
@@ -32,15 +35,23 @@ class OwnProcess:
             return _children[self.pid].poll() is None
         return self.mark in _command_line(self.pid)
 
-    def end(self, patience: float) -> bool:
-        """Ask it to end, insist after `patience` seconds. False if it was gone already."""
+    def end(
+        self, patience: float, waited: Callable[[float], None] = lambda _: None
+    ) -> Literal["gone", "ended", "killed"]:
+        """Ask it to end, kill it after `patience` seconds; `waited` is told now and then how long it has taken."""
         if not self.lives():
-            return False
+            return "gone"
         os.kill(self.pid, signal.SIGTERM)
-        if not _until(lambda: not self.lives(), patience) and self.lives():
-            os.kill(self.pid, signal.SIGKILL)
-            _until(lambda: not self.lives(), patience)
-        return True
+        begun = time.monotonic()
+        while (left := begun + patience - time.monotonic()) > 0:
+            if _until(lambda: not self.lives(), min(left, _TOLD_EVERY_SECONDS)):
+                return "ended"
+            waited(time.monotonic() - begun)
+        if not self.lives():
+            return "ended"
+        os.kill(self.pid, signal.SIGKILL)
+        _until(lambda: not self.lives(), _KILLED_SECONDS)
+        return "killed"
 
 
 def start(

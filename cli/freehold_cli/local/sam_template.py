@@ -28,7 +28,7 @@ _MANAGED_POLICIES = {
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a template in JSON or YAML, CloudFormation's short forms included."""
+    """Read a template in JSON or YAML, CloudFormation's short forms and the files that it includes among it."""
     from samtranslator import yaml_helper
     from yaml import YAMLError
 
@@ -44,7 +44,20 @@ def load(path: Path) -> dict[str, Any]:
         cast("dict[str, Any]", template).get("Resources"), dict
     ):
         raise TemplateInvalid(f"{path}: has no Resources")
-    return cast("dict[str, Any]", template)
+    return cast("dict[str, Any]", _included(template, path.parent))
+
+
+def _included(value: Any, root: Path) -> Any:
+    """As the transform AWS::Include does it, which takes a file below `root` by value and knows no short forms."""
+    if isinstance(value, list):
+        return [_included(inner, root) for inner in cast("list[Any]", value)]
+    if not isinstance(value, dict):
+        return value
+    match cast("dict[str, Any]", value):
+        case {"Fn::Transform": {"Name": "AWS::Include", "Parameters": {"Location": str(location)}}}:
+            return _content(root / location)
+        case given:
+            return {key: _included(inner, root) for key, inner in given.items()}
 
 
 def package(template: dict[str, Any], root: Path, build: Path, upload: Upload) -> None:
@@ -117,13 +130,19 @@ def _method(resource: dict[str, Any]) -> str:
 def _definition(path: Path, name: str, resource: dict[str, Any], build: Path) -> _Packed:
     import hashlib
 
+    content = json.dumps(_content(path)).encode()
+    return f"{hashlib.sha256(content).hexdigest()[:32]}.json", content
+
+
+def _content(path: Path) -> Any:
     import yaml
 
     try:
-        content = json.dumps(yaml.safe_load(path.read_text(encoding="utf-8"))).encode()
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TemplateInvalid(f"{path}: cannot be read ({error.strerror})") from error
     except yaml.YAMLError as error:
         raise TemplateInvalid(f"{path}: is no YAML: {error}") from error
-    return f"{hashlib.sha256(content).hexdigest()[:32]}.json", content
 
 
 _PATHS: tuple[tuple[str, str, Callable[[Path, str, dict[str, Any], Path], _Packed]], ...] = (

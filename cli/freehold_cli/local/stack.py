@@ -6,24 +6,31 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
 from freehold_cli.local import processes
-from freehold_cli.local.answering import aws_answers, front_door_answers, relay_answers
+from freehold_cli.local.answering import aws_answers, front_door_answers, live_answers, relay_answers
 from freehold_cli.local.deployment import deploy
 from freehold_cli.local.endpoint import RELAY_TOKEN, AwsEndpoint, BedrockRelay
-from freehold_cli.local.failures import LocalStackError, PortTaken, RunsAlready
-from freehold_cli.local.home import Home
+from freehold_cli.local.failures import LocalStackError, RunsAlready, StateLost
+from freehold_cli.local.home import Home, deployed_at
 from freehold_cli.local.processes import OwnProcess
+from freehold_cli.local.stack_info import StackInfo
 from freehold_cli.local.watching import lifeline
 
 STACK = "freehold"
-FIRST_PORT = 8080
-_PORTS_TRIED = 20
 _START_SECONDS = 40.0
 _STOP_SECONDS = 20.0
+# It saves its state first, which takes minutes after much load.
+_SAVE_SECONDS = 120.0
+ANSWERS = {
+    "front-door": front_door_answers,
+    "live-events": live_answers,
+    "aws": aws_answers,
+    "bedrock-relay": relay_answers,
+}
 # What the functions read: a local run alone may say so.
 TOOLS_ON_LOOPBACK = "TOOLS_MAY_USE_LOOPBACK"
 # What the stack's processes see of the caller's environment: no credentials, no settings of other tools.
@@ -32,36 +39,6 @@ _PASSED_ON = (
     *("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"),
     *("REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class StackInfo:
-    """A running local stack. `instance` marks its processes in a process list.
-
-    `bedrock_region` is where its relay leads to; None where it has none. `tools_on_loopback`: its tools may ask servers
-    of this machine.
-    """
-
-    url: str
-    aws_endpoint: str
-    outputs: dict[str, str]
-    aws_pid: int
-    front_door_pid: int
-    instance: str
-    relay_pid: int | None = None
-    relay_url: str | None = None
-    bedrock_region: str | None = None
-    tools_on_loopback: bool = False
-
-    @property
-    def processes(self) -> tuple[OwnProcess, ...]:
-        """Front door, local AWS and, where there is one, the relay, in the order in which they are to end."""
-        pids = (self.front_door_pid, self.aws_pid, self.relay_pid)
-        return tuple(OwnProcess(pid, self.instance) for pid in pids if pid is not None)
-
-    def lives(self) -> bool:
-        """Whether all of its processes run, answering or not."""
-        return all(process.lives() for process in self.processes)
 
 
 class LocalStack:
@@ -74,10 +51,13 @@ class LocalStack:
     def running(self) -> StackInfo | None:
         """The stack that runs from this home, if all of its processes are ours, live and answer."""
         info = self._recorded()
-        if info is None or not info.lives():
-            return None
-        answers = front_door_answers(info) and aws_answers(info) and relay_answers(info)
-        return info if answers else None
+        return info if info and not self.silent() else None
+
+    def silent(self) -> list[str]:
+        """Those of its processes that do not answer; none of a stack that was not started."""
+        info = self._recorded()
+        processes = info.named.items() if info else ()
+        return [name for name, each in processes if not (info and each.lives() and ANSWERS[name](info))]
 
     def start(
         self,
@@ -91,8 +71,8 @@ class LocalStack:
     ) -> StackInfo:
         """Start what does not run, deploy the product, and return when it answers.
 
-        A port that is asked for is used or refused; otherwise it is 8080 or the next free one. Unless
-        `detached`, the processes end with this one, even if it is killed. What this call started ends if it
+        A port that is asked for is used or refused; otherwise it is the home's last one, else 8080 or the next free
+        one. Unless `detached`, the processes end with this one, even if it is killed. What this call started ends if it
         fails. With a `bedrock_region` its Lambdas reach the models there, with the caller's AWS credentials, and with
         `tools_on_loopback` servers of this machine.
         """
@@ -102,22 +82,31 @@ class LocalStack:
             if before is not None and before.lives():
                 _check_that_it_serves(before, port, bedrock_region, tools_on_loopback=tools_on_loopback)
                 return self._with_product(before, parameters, progress)
-            self._end_what_is_left()
+            self._end_what_is_left(progress)
             try:
                 info = self._start_processes(
                     port, bedrock_region, progress, detached=detached, tools_on_loopback=tools_on_loopback
                 )
                 return self._with_product(info, parameters, progress)
             except BaseException:
-                self._end_what_is_left()
+                self._end_what_is_left(progress)
                 raise
 
-    def stop(self) -> bool:
-        """End the processes that `start` started and let them save their state. False if none ran."""
+    def stop(self, progress: Callable[[str], None] = lambda _: None) -> bool:
+        """End the processes that `start` started and let them save their state. False if none ran.
+
+        Raises `StateLost` where that took too long: they have ended even so.
+        """
         if not self._home.exists():
             return False
         with self._home.locked():
-            return self._end_what_is_left()
+            ended = self._end_what_is_left(progress)
+        if ended.get("aws") == "killed":
+            raise StateLost(
+                f"the local AWS had not saved its state within {_SAVE_SECONDS:.0f} s and was killed; "
+                f"{self._home.kept()}"
+            )
+        return any(how != "gone" for how in ended.values())
 
     def deploy(
         self, directory: Path, stack_name: str, parameters: Mapping[str, str] | None = None
@@ -144,7 +133,7 @@ class LocalStack:
         detached: bool,
         tools_on_loopback: bool,
     ) -> StackInfo:
-        front_port, aws_port = _front_port(port), self._home.choose_port()
+        front_port, aws_port = self._home.choose_front_port(port), self._home.choose_port()
         url, aws_url = f"http://127.0.0.1:{front_port}", f"http://127.0.0.1:{aws_port}"
         relay = BedrockRelay.new(bedrock_region, processes.free_port()) if bedrock_region else None
         instance = f"freehold-{secrets.token_hex(8)}"
@@ -162,15 +151,33 @@ class LocalStack:
                 found = replace(info, relay_pid=pid, relay_url=relay.url, bedrock_region=relay.region)
                 info = self._record(found)
             progress(f"starting the front door on {url}")
+            live_url = f"http://127.0.0.1:{processes.free_port()}"
+            live = self._start_live(live_url, aws_url, instance, pipe)
+            info = self._record(replace(info, live_pid=live.pid, live_url=live_url))
             door = processes.start(
                 "freehold_cli.local.front_door",
-                ("--port", str(front_port), "--aws", aws_url, "--outputs", str(self._home.outputs(STACK))),
+                ("--port", str(front_port), "--live", live_url, *self._deployment(aws_url)),
                 instance,
                 environment=_environment(),
                 log=self._home.log("front-door"),
                 end_with=pipe,
             )
         return self._record(replace(info, front_door_pid=door.pid))
+
+    def _deployment(self, aws_url: str) -> tuple[str, ...]:
+        """Where what is deployed is found."""
+        return "--aws", aws_url, "--outputs", str(self._home.outputs(STACK))
+
+    def _start_live(self, url: str, aws_url: str, instance: str, pipe: int | None) -> OwnProcess:
+        function = self._root / "functions" / "live" / "app.py"
+        return processes.start(
+            "freehold_cli.local.live_events",
+            ("--port", url.rpartition(":")[2], "--function", str(function), *self._deployment(aws_url)),
+            instance,
+            environment=_environment() | AwsEndpoint(aws_url).environment(),
+            log=self._home.log("live-events"),
+            end_with=pipe,
+        )
 
     def _start_relay(self, relay: BedrockRelay, instance: str, pipe: int | None) -> OwnProcess:
         return processes.start(
@@ -215,11 +222,17 @@ class LocalStack:
     def _with_product(
         self, info: StackInfo, parameters: Mapping[str, str], progress: Callable[[str], None]
     ) -> StackInfo:
-        answering = {"front-door": front_door_answers, "aws": aws_answers, "bedrock-relay": relay_answers}
-        for process, (name, answers) in zip(info.processes, answering.items(), strict=False):
-            processes.await_answer(process, partial(answers, info), self._home.log(name), _START_SECONDS)
+        for name, process in info.named.items():
+            processes.await_answer(
+                process, partial(ANSWERS[name], info), self._home.log(name), _START_SECONDS
+            )
         progress("deploying Freehold")
-        return self._record(replace(info, outputs=self._deploy(self._root, STACK, parameters)))
+        info = self._record(replace(info, outputs=self._deploy(self._root, STACK, parameters)))
+        if "live-events" in info.named:
+            serves = partial(live_answers, info, deployed_at(self._home.outputs(STACK)))
+            log = self._home.log("live-events")
+            processes.await_answer(info.named["live-events"], serves, log, _START_SECONDS)
+        return info
 
     def _deploy(self, directory: Path, stack_name: str, parameters: Mapping[str, str]) -> dict[str, str]:
         template = directory / "template.yaml"
@@ -237,13 +250,14 @@ class LocalStack:
         except (OSError, ValueError, TypeError):
             return None
 
-    def _end_what_is_left(self) -> bool:
+    def _end_what_is_left(self, progress: Callable[[str], None]) -> dict[str, str]:
+        """How each process ended."""
         info = self._recorded()
         if info is None:
-            return False
-        ended = [process.end(_STOP_SECONDS) for process in info.processes]
+            return {}
+        ended = {name: _ended(name, process, progress) for name, process in info.named.items()}
         (self._home.path / "stack.json").unlink()
-        return any(ended)
+        return ended
 
 
 def _check_that_it_serves(
@@ -259,19 +273,15 @@ def _check_that_it_serves(
         raise RunsAlready(f"the stack runs already, and its tools may not ask this machine; {how}")
 
 
+def _ended(name: str, process: OwnProcess, progress: Callable[[str], None]) -> str:
+    if name != "aws":
+        return process.end(_STOP_SECONDS)
+    return process.end(
+        _SAVE_SECONDS, lambda waited: progress(f"the local AWS saves its state, for {waited:.0f} s so far")
+    )
+
+
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     here = "127.0.0.1,localhost"
     return {**kept, "NO_PROXY": here, "no_proxy": here, "PYTHONUNBUFFERED": "1"}
-
-
-def _front_port(asked: int | None) -> int:
-    if asked is not None:
-        if not processes.port_is_free(asked):
-            raise PortTaken(f"another program listens on 127.0.0.1:{asked}; end it or choose another port")
-        return asked
-    last = FIRST_PORT + _PORTS_TRIED - 1
-    for port in range(FIRST_PORT, last + 1):
-        if processes.port_is_free(port):
-            return port
-    raise PortTaken(f"the ports {FIRST_PORT} to {last} of 127.0.0.1 are all taken; choose one that is free")

@@ -1,10 +1,10 @@
-"""Who is calling: a bearer key becomes a principal that every later step can trust."""
+"""Who is calling: a bearer credential becomes a principal that every later step can trust."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .adapters.api_keys import ApiKeys
+from .adapters.credentials import Credentials
 
 
 class Unauthorized(Exception):
@@ -14,25 +14,26 @@ class Unauthorized(Exception):
         super().__init__("Unauthorized")
 
 
-def admit(token: str, method_arn: str, keys: ApiKeys, *, now: int) -> dict[str, Any]:
-    """An API Gateway policy with `{tenant, callerType, callerId, scopes}` as context.
+def admit(authorization: str, method_arn: str, credentials: Credentials, *, now: int) -> dict[str, Any]:
+    """An API Gateway policy with `{tenant, callerType, callerId, scopes}` as context; `now` is epoch seconds.
 
-    Raises `Unauthorized`, the same for a malformed, unknown, revoked or expired key.
+    Raises `Unauthorized`, the same for whatever is wrong with a credential, and `IssuerUnavailable`, which API Gateway
+    answers with 500: the credential may be good, so nobody is told to throw it away.
     """
-    scheme, _, text = token.partition(" ")
-    key = keys.verify(text.strip(), now=now) if scheme.lower() == "bearer" else None
-    if key is None:
+    scheme, _, text = authorization.partition(" ")
+    found = credentials.identity(text.strip(), now=now) if scheme.lower() == "bearer" else None
+    if found is None:
         raise Unauthorized
     # arn:aws:execute-api:region:account:api/stage/METHOD/path: one answer serves every method and path.
     api, stage, *_ = method_arn.split("/")
     allowed = {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": f"{api}/{stage}/*"}
     return {
-        "principalId": f"key:{key.key_id}",
+        "principalId": found.principal.name,
         "policyDocument": {"Version": "2012-10-17", "Statement": [allowed]},
         "context": {
-            "tenant": key.tenant,
-            "callerType": "key",
-            "callerId": key.key_id,
-            "scopes": " ".join(key.scopes),
+            "tenant": found.tenant,
+            "callerType": found.principal.type,
+            "callerId": found.principal.id,
+            "scopes": " ".join(found.scopes),
         },
     }

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from .decide import MODEL_TIMEOUT_SECONDS
 from .errors import ContextTooLong, FreeholdError, ModelRejected, ModelThrottled, ModelUnavailable
-from .ports import Models
+from .ports import Model, Models
+from .telling import Audience
 from .values.agent import Agent, ModelChoice
 from .values.model import ModelEntry, ModelReply, ModelRequest
 from .values.run import Fallback
@@ -33,20 +34,31 @@ class Question(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply, the catalog row of the model that gave it, and what it was asked."""
+    """A reply, the catalog row of the model that gave it, and what it was asked.
+
+    `attempt` names the attempt that was told as it came; blank where none was.
+    """
 
     entry: ModelEntry
     reply: ModelReply
     request: ModelRequest
     fallback: Fallback | None = None
+    attempt: str = ""
 
 
-def ask(question: Question, models: Models, *, now: Callable[[], int], until: int) -> Answer:
+def ask(
+    question: Question,
+    models: Models,
+    *,
+    now: Callable[[], int],
+    until: int,
+    audience: Audience | None = None,
+) -> Answer:
     """Ask one model after the other, as long as there is time; `until` (epoch ms) bounds them all.
 
     Throttling and outages lead to the next model. What the first one rejects is the request's own fault and goes to no
     other; one that cannot take over is passed by. Raises the last throttling or outage: the state machine waits
-    and begins anew.
+    and begins anew. The text is told to the `audience` as it comes.
     """
     passing: FreeholdError | None = None
     fallback: Fallback | None = None
@@ -57,7 +69,9 @@ def ask(question: Question, models: Models, *, now: Callable[[], int], until: in
             break
         ends = now() + int(left * (1 if choice is choices[-1] else SHARE_BEFORE_FALLBACK))
         try:
-            return _answer(question, choice, models, now=now, until=ends, fallback=fallback)
+            return _answer(
+                question, choice, models, now=now, until=ends, fallback=fallback, audience=audience
+            )
         except (ModelThrottled, ModelUnavailable) as error:
             passing = error
             fallback = Fallback(choice.model, type(error).__name__)
@@ -76,6 +90,7 @@ def _answer(
     now: Callable[[], int],
     until: int,
     fallback: Fallback | None,
+    audience: Audience | None,
 ) -> Answer:
     """With less of the conversation, and less again, where the model finds it too long."""
     model, entry = models.choose(choice)
@@ -89,7 +104,22 @@ def _answer(
         bounded = max(MIN_MODEL_TIMEOUT_SECONDS, min(MODEL_TIMEOUT_SECONDS, seconds))
         request = question.request(entry, share=share, seconds=bounded)
         try:
-            return Answer(entry, model.reply(request), request, fallback)
+            return _told(model, entry, request, fallback, audience)
         except ContextTooLong as error:
             too_long = error
     raise too_long or AssertionError("there is at least one share")
+
+
+def _told(
+    model: Model,
+    entry: ModelEntry,
+    request: ModelRequest,
+    fallback: Fallback | None,
+    audience: Audience | None,
+) -> Answer:
+    if audience is None:
+        return Answer(entry, model.reply(request), request, fallback)
+    telling = audience.attempt()
+    reply = model.reply(request, telling.tell)
+    telling.end()
+    return Answer(entry, reply, request, fallback, telling.name)

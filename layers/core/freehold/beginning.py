@@ -10,6 +10,7 @@ from typing import Literal
 
 from .errors import Conflict, Invalid, SessionBusy, StaleWrite
 from .ports import Executions, Sessions
+from .repeated import run_under
 from .values.agent import Agent, PinnedAgent
 from .values.content import Image
 from .values.decision import ParentCall
@@ -27,7 +28,8 @@ class Request:
     """A message to an agent. `idempotency_key` makes a repeat of it return the run that the first one began.
 
     `session_named` is False where the session id was made for this request: a repeat bears another one. `parent` is the
-    call that the run answers, `most_seconds` what bounds its time beside the agent's own limit.
+    call that the run answers, `most_seconds` what bounds its time beside the agent's own limit. `answers` is False for
+    what is no word of a user, and so never goes on with a run that waits for one.
     """
 
     tenant: str
@@ -46,6 +48,10 @@ class Request:
     memory_id: str | None = None
     parent: ParentCall | None = None
     most_seconds: int | None = None
+    reply_to: str | None = None
+    request_id: str | None = None
+    hops: int = 0
+    answers: bool = True
 
     @property
     def digest(self) -> str:
@@ -62,6 +68,8 @@ class Request:
             told.append([(image.format, image.data) for image in self.images])
         if self.memory_id is not None:
             told.append({"memory": self.memory_id})
+        if self.reply_to is not None:
+            told.append({"reply": self.reply_to})
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -86,7 +94,7 @@ def begin_run(request: Request, using: BeginCollaborators) -> Run:
     Raises `SessionBusy` where the session answers another message and the request does not enqueue.
     """
     for attempt in range(BEGIN_ATTEMPTS):
-        known = already_begun(request, using.sessions)
+        known = already_begun(request, using.sessions, now=using.now())
         if known is not None:
             return known
         before = using.sessions.session(request.tenant, request.session_id)
@@ -119,21 +127,9 @@ def _idempotency(request: Request) -> tuple[str, str] | None:
     return (request.idempotency_key, request.digest) if request.idempotency_key else None
 
 
-def already_begun(request: Request, sessions: Sessions) -> Run | None:
-    """The run that a request with this idempotency key has begun, or has gone on with.
-
-    Raises `Conflict` where that was another request.
-    """
-    if request.idempotency_key is None:
-        return None
-    used = sessions.idempotent_run(request.tenant, request.idempotency_key)
-    if used is None:
-        return None
-    run_id, digest = used
-    if digest != request.digest:
-        raise Conflict("this Idempotency-Key was used for another request")
-    key = RunKey.parse(request.tenant, run_id)
-    return sessions.run(key) if key else None
+def already_begun(request: Request, sessions: Sessions, *, now: int) -> Run | None:
+    """The run that a request with this idempotency key has begun, or has gone on with. Raises as `run_under`."""
+    return run_under(request.tenant, _idempotency(request), sessions, now=now)
 
 
 def _next_turn(
@@ -241,6 +237,9 @@ def _run(request: Request, session: Session, agent: Agent, turn: int, *, now: in
         images=request.images,
         memory_id=session.memory_id,
         parent=request.parent,
+        reply_to=request.reply_to,
+        request_id=request.request_id,
+        hops=request.hops,
     )
 
 

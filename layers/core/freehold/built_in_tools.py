@@ -81,18 +81,18 @@ def _shown(text: str) -> str:
 
 
 def _current_time(name: str, using: BuiltInCollaborators) -> Answer:
-    zone = _zone(name)
+    zone = time_zone(name)
     if zone is None:
         return _failed(f"{_shown(name)} is no time zone. {_allowed(name)}")
     moment = datetime.fromtimestamp(using.now() // 1000, zone)
     return _told(f"{moment.isoformat()} ({_WEEKDAYS[moment.weekday()]}, {name})")
 
 
-def _zone(name: str) -> tzinfo | None:
+def time_zone(name: str) -> tzinfo | None:
     if name == "UTC":
         # Known also where the machine has no zones at all.
         return UTC
-    if name not in _zones():
+    if name not in time_zones():
         return None
     from zoneinfo import ZoneInfo
 
@@ -100,17 +100,17 @@ def _zone(name: str) -> tzinfo | None:
 
 
 def _allowed(name: str) -> str:
-    if not _zones():
+    if not time_zones():
         return "Only UTC is known here."
     from difflib import get_close_matches
 
-    close = get_close_matches(name[:_SHOWN], _zones(), n=3)
+    close = get_close_matches(name[:_SHOWN], time_zones(), n=3)
     meant = f" Did you mean {' or '.join(close)}?" if close else ""
     return f"Send a name of the IANA time zone database, such as Europe/Berlin or UTC.{meant}"
 
 
 @cache
-def _zones() -> frozenset[str]:
+def time_zones() -> frozenset[str]:
     """The names that may be looked up: a model's text never becomes the path of a file."""
     # It takes time to load, and is for agents that ask the time alone.
     from zoneinfo import available_timezones

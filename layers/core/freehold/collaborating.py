@@ -57,6 +57,7 @@ def begin_child(parent: Run, wanted: Pending, history: History, tool: Tool, usin
         idempotency_key=f"agent call {parent.key.run_id} {wanted.lap} {wanted.call}",
         parent=ParentCall(parent.key.run_id, wanted.lap, wanted.call, above),
         most_seconds=_seconds_left(parent),
+        hops=parent.hops,
     )
     return begin_run(request, using)
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .beginning import activated, start_run
-from .errors import Conflict, NotFound, StaleWrite
+from .errors import Conflict, NotFound, StaleWrite, StoreUnavailable
 from .ports import Agents, Events, Executions, Sessions, Waits
+from .ports.arrivals import Replies
 from .values.history import History
 from .values.run import UNKNOWN, Result, Run, RunError, RunKey, Session, Status
 
@@ -68,6 +69,7 @@ class EndCollaborators:
     executions: Executions
     events: Events
     now: Callable[[], int]
+    replies: Replies
 
     @property
     def deciding(self) -> DecideCollaborators:
@@ -111,6 +113,7 @@ def _write(history: History, ending: Ending, using: EndCollaborators) -> Run:
         error=_quoting(before, ending.error),
         totals=history.totals,
         undelivered=True,
+        announced=False,
         pending=(),
         parked_at=None,
         waits_until=0,
@@ -182,12 +185,25 @@ def _open_results(history: History, ending: Ending, *, now: int) -> tuple[Result
 
 
 def deliver(run: Run, using: EndCollaborators) -> Run:
-    """Tell the bus and the agent that waits for it, start the next turn and have the run summed up, until all is done.
+    """Tell whoever has to know of the end, start the next turn and have the run summed up, until all is done.
 
-    May repeat: events are at least once.
+    May repeat: events are at least once. An answer that cannot be sent is left to the sweeper, and keeps nothing else.
     """
     if not run.undelivered:
         return run
+    if not run.announced:
+        _announce(run, using)
+    if run.reply_to is not None:
+        try:
+            _reply(run, using)
+        except StoreUnavailable:
+            return run if run.announced else using.sessions.announced(run)
+    using.sessions.delivered(run)
+    return replace(run, undelivered=False)
+
+
+def _announce(run: Run, using: EndCollaborators) -> None:
+    """All but the answer: to the bus, the next turn, the agent that waits for it, and those that it asked itself."""
     using.events.publish(EVENT_NAMES[run.status], _detail(run))
     upcoming = using.sessions.next_run(run.key)
     if upcoming is not None and upcoming.status == "RUNNING":
@@ -196,8 +212,7 @@ def deliver(run: Run, using: EndCollaborators) -> Run:
         # Few runs answer another one, so the others need not load it.
         from .collaborating import answer_parent
 
-        lap = using.sessions.lap(run.key, run.last_lap) if run.last_lap else None
-        answer_parent(run, lap.text if lap else "", using.deciding)
+        answer_parent(run, _output(run, using) or "", using.deciding)
     for child in run.children:
         key = RunKey.parse(run.tenant, child)
         if key is not None:
@@ -206,8 +221,18 @@ def deliver(run: Run, using: EndCollaborators) -> Run:
                 cancel_run(key, using)
     if run.summary_due:
         using.executions.summarize(run)
-    using.sessions.delivered(run)
-    return replace(run, undelivered=False)
+
+
+def _reply(run: Run, using: EndCollaborators) -> None:
+    # Few runs have one to send.
+    from .answering import send_reply
+
+    send_reply(run, _output(run, using), using.replies)
+
+
+def _output(run: Run, using: EndCollaborators) -> str | None:
+    lap = using.sessions.lap(run.key, run.last_lap) if run.last_lap else None
+    return lap.text if lap else None
 
 
 def _detail(run: Run) -> dict[str, object]:
@@ -220,6 +245,7 @@ def _detail(run: Run) -> dict[str, object]:
         "sessionId": run.session_id,
         "agent": run.agent,
         "agentVersion": run.agent_version,
+        "hops": run.hops,
         "status": run.status,
         "stopReason": run.stop_reason,
         "errorType": run.error.type if run.error else None,

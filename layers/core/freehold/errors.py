@@ -6,7 +6,10 @@
     ├── Denied             the principal may not do this
     ├── Conflict           the thing changed, or is busy
     │   ├── SessionBusy    the session is answering another message
-    │   └── StaleWrite     somebody else wrote first; read again
+    │   ├── StaleWrite     somebody else wrote first; read again
+    │   ├── PreconditionFailed    it is no longer what the caller has read
+    │   ├── RequestInProgress     the first request with this idempotency key is still at work
+    │   └── IdempotencyKeyReused  the key stands for another request
     ├── ModelThrottled     retried by the state machine
     ├── ModelUnavailable   retried by the state machine
     ├── ModelRejected      the model will never accept this request
@@ -17,6 +20,7 @@
     ├── ToolFailed         the tool ran, or can never run, and has no answer
     ├── OutcomeUnknown     the tool may have run; never call it again
     ├── CallInProgress     another invocation is making this call; retried by the state machine
+    ├── IssuerUnavailable  whether a token is good cannot be known now
     └── StoreUnavailable   a table or bucket did not answer; retried by the state machine
 
 The class names are public API: `Retry` and `Catch` in the state machine match on them, and a test holds the two
@@ -91,6 +95,18 @@ class StaleWrite(Conflict):
     """Somebody else wrote first. Read again and decide anew."""
 
 
+class PreconditionFailed(Conflict):
+    """It is no longer what the caller's `If-Match` names. Read it again and decide anew."""
+
+
+class RequestInProgress(Conflict):
+    """The first request with this idempotency key is still at work. Send the same one again in a moment."""
+
+
+class IdempotencyKeyReused(Conflict):
+    """The idempotency key stands for another request. Send this one under a key of its own."""
+
+
 class ModelThrottled(FreeholdError):
     """The model asked us to slow down. Retry with backoff."""
 
@@ -129,6 +145,10 @@ class OutcomeUnknown(FreeholdError):
 
 class CallInProgress(FreeholdError):
     """Another invocation has marked this call and may still be making it. Look again later."""
+
+
+class IssuerUnavailable(FreeholdError):
+    """The issuer's keys cannot be had, so nobody knows whether the token is good. Send it again later."""
 
 
 class StoreUnavailable(FreeholdError):

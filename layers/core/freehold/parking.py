@@ -250,6 +250,7 @@ def _detail(run: Run) -> dict[str, object]:
         "sessionId": run.session_id,
         "agent": run.agent,
         "agentVersion": run.agent_version,
+        "hops": run.hops,
         "status": run.status,
         "waitsUntil": run.waits_until,
     }

@@ -31,10 +31,10 @@ def receive(request: Request, using: ReceiveCollaborators) -> Run:
     """The run that the message begins, or goes on with. Raises as `begin_run`."""
     ends = using.parks.ends
     for attempt in range(RECEIVE_ATTEMPTS):
-        known = already_begun(request, ends.sessions)
+        known = already_begun(request, ends.sessions, now=ends.now())
         if known is not None:
             return _in_session(known, request, ends.sessions)
-        parked = _parked(request, using)
+        parked = _parked(request, using) if request.answers else None
         if parked is None:
             begun = _begin(request, using)
             if begun is not None:
@@ -68,7 +68,7 @@ def _begin(request: Request, using: ReceiveCollaborators) -> Run | None:
     try:
         return begin_run(request, using.parks.begins)
     except SessionBusy as busy:
-        if not busy.asks_user or request.images:
+        if not busy.asks_user or request.images or not request.answers:
             raise
         return None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .errors import Conflict, NotFound, StaleWrite
 from .ports import Agents, Sessions
+from .repeated import run_under
 from .values.agent import Agent
 from .values.run import Principal, Run, RunKey, Session
 
@@ -26,19 +27,23 @@ class ReplayCollaborators:
     new_session_id: Callable[[], str]
 
 
-def begin_replay(key: RunKey, principal: Principal, using: ReplayCollaborators) -> Run:
+def begin_replay(
+    key: RunKey,
+    principal: Principal,
+    using: ReplayCollaborators,
+    *,
+    idempotency: tuple[str, str] | None = None,
+) -> Run:
     """Begin a replay of a run that has ended, in a session of its own that takes no other message.
 
     It bears the turn of the run that it replays, so that calls have the same names. It changes no memory.
+    The same `idempotency` key and request digest again get the replay that the first ones began.
     Raises `NotFound`, and `Conflict` where the run has not ended or is a replay itself.
     """
-    original = using.sessions.run(key)
-    if original is None:
-        raise NotFound(f"no run {key.run_id}")
-    if not original.ended:
-        raise Conflict(f"run {key.run_id} has not ended; only a whole run can be replayed")
-    if original.replays is not None:
-        raise Conflict(f"run {key.run_id} is a replay of {original.replays}; replay that one")
+    begun = run_under(key.tenant, idempotency, using.sessions, now=using.now())
+    if begun is not None:
+        return begun
+    original = _replayable(key, using.sessions)
     digest, now = using.pin(original), using.now()
     agent = using.agents.snapshot(original.tenant, original.agent, digest)
     run = _replay(original, principal, digest, agent, now=now, using=using)
@@ -59,15 +64,35 @@ def begin_replay(key: RunKey, principal: Principal, using: ReplayCollaborators) 
         ended_at=now,
         principals=(principal.name,),
     )
-    return _begun(session, run, key, using)
+    return _begun(session, run, key, idempotency, using)
 
 
-def _begun(session: Session, run: Run, original: RunKey, using: ReplayCollaborators) -> Run:
+def _replayable(key: RunKey, sessions: Sessions) -> Run:
+    original = sessions.run(key)
+    if original is None:
+        raise NotFound(f"no run {key.run_id}")
+    if not original.ended:
+        raise Conflict(f"run {key.run_id} has not ended; only a whole run can be replayed")
+    if original.replays is not None:
+        raise Conflict(f"run {key.run_id} is a replay of {original.replays}; replay that one")
+    return original
+
+
+def _begun(
+    session: Session,
+    run: Run,
+    original: RunKey,
+    idempotency: tuple[str, str] | None,
+    using: ReplayCollaborators,
+) -> Run:
     """The write rests on the original, which may have been erased or, by the delivery of its end, changed."""
     for _ in range(ATTEMPTS):
         try:
-            return using.sessions.begin(session, None, run, summary=None, idempotency=None)
+            return using.sessions.begin(session, None, run, summary=None, idempotency=idempotency)
         except StaleWrite:
+            begun = run_under(run.tenant, idempotency, using.sessions, now=using.now())
+            if begun is not None:
+                return begun
             if using.sessions.run(original) is None:
                 raise NotFound(f"no run {original.run_id}") from None
     raise Conflict(f"run {original.run_id} changed at each of {ATTEMPTS} attempts to replay it")

@@ -11,7 +11,7 @@ from .beginning import activated, continue_run, start_run
 from .deciding import decide_call
 from .ending import EndCollaborators, Ending, cancel_run, deliver, finish_run
 from .erasing import ErasingCollaborators, retire
-from .errors import Conflict, NotFound, StaleWrite, SummaryUnusable
+from .errors import Conflict, NotFound, StaleWrite, StoreUnavailable, SummaryUnusable
 from .parking import ParkCollaborators, announce
 from .ports import SHARDS
 from .values.decision import EXPIRED
@@ -22,8 +22,10 @@ Report = Callable[[RunKey, Exception], None]
 MAX_LOST_STARTS = 3
 # Younger than this, a run's own FinishRun or Start is most likely still at work.
 SETTLE_MS = 30_000
-# A wait that cannot be announced is tried each minute for so long, and then once in so many minutes.
-OFTEN_ANNOUNCED_MS, MINUTES_BETWEEN_ANNOUNCEMENTS = 10 * 60_000, 15
+# What cannot be announced or answered is tried each minute for so long, and then once in so many minutes …
+OFTEN_TRIED_MS, MINUTES_BETWEEN_TRIES = 10 * 60_000, 15
+# … and an answer so long at most, if the run is there: a wait has an end of its own.
+GIVEN_UP_MS = 3 * 86_400_000
 # A summary has this long by itself before the sweeper begins another attempt.
 FIRST_SUMMARY_PAUSE_MS, LONGEST_SUMMARY_PAUSE_MS = 5 * 60_000, 6 * 3_600_000
 # The last one about three days after the run's end.
@@ -122,15 +124,14 @@ def _tend(key: RunKey, parks: ParkCollaborators, *, patience_ms: int) -> Swept:
     if run is None:
         return Swept()
     if run.status == "AWAITING":
-        if run.undelivered and _is_to_be_announced(run, now=now):
+        if run.undelivered and _is_to_be_tried(now - (run.parked_at or 0)):
             announce(run, parks)
             return Swept(seen=1, delivered=1)
         return Swept(seen=1)
     if run.ended:
-        if run.undelivered and now - (run.finished_at or 0) >= SETTLE_MS:
-            deliver(run, using)
-            return Swept(seen=1, delivered=1)
-        if run.summary_due and not run.undelivered:
+        if run.undelivered and _is_to_be_delivered(run, now=now):
+            return _deliver(run, using, now=now)
+        if run.summary_due and (run.announced or not run.undelivered):
             return _tend_summary(run, using, now=now)
         return Swept(seen=1)
     if run.status == "QUEUED":
@@ -138,13 +139,27 @@ def _tend(key: RunKey, parks: ParkCollaborators, *, patience_ms: int) -> Swept:
     return _tend_running(run, using, now=now, patience_ms=patience_ms)
 
 
-def _is_to_be_announced(run: Run, *, now: int) -> bool:
-    """Each minute at first, and then ever more rarely: the queue of an agent's people may not be there at all."""
-    waited = now - (run.parked_at or 0)
-    if waited < OFTEN_ANNOUNCED_MS:
+def _is_to_be_tried(waited: int) -> bool:
+    """Each minute at first, and then ever more rarely: a queue that an agent or a message names may not be there."""
+    if waited < OFTEN_TRIED_MS:
         return waited >= SETTLE_MS
     # In two minutes of them, since the sweeper may come a little early or late.
-    return waited // 60_000 % MINUTES_BETWEEN_ANNOUNCEMENTS < 2
+    return waited // 60_000 % MINUTES_BETWEEN_TRIES < 2
+
+
+def _is_to_be_delivered(run: Run, *, now: int) -> bool:
+    ended = now - (run.finished_at or 0)
+    return _is_to_be_tried(ended) if run.announced else ended >= SETTLE_MS
+
+
+def _deliver(run: Run, using: EndCollaborators, *, now: int) -> Swept:
+    if not deliver(run, using).undelivered:
+        return Swept(seen=1, delivered=1)
+    told = f"the answer could not be sent to {run.reply_to}"
+    if now - (run.finished_at or 0) >= GIVEN_UP_MS:
+        using.sessions.delivered(run)
+        told += ", and is given up"
+    raise StoreUnavailable(told)
 
 
 def _tend_summary(run: Run, using: EndCollaborators, *, now: int) -> Swept:

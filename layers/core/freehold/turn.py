@@ -22,9 +22,10 @@ from .decide import (
     is_late_to_compact,
 )
 from .errors import FreeholdError, ModelRejected, ModelThrottled, ModelUnavailable, StaleWrite
-from .ports import Agents, Memories, Models, Sessions
+from .ports import Agents, LiveTexts, Memories, Models, Sessions
 from .reading import Reading, read
 from .state import run_of
+from .telling import Audience
 from .values.agent import Agent, Tool
 from .values.history import History
 from .values.model import ToolUse
@@ -79,6 +80,7 @@ class Collaborators:
     memories: Memories
     agents: Agents
     models: Models
+    live: LiveTexts
     check: ArgumentCheck
     now: Clock
     new_id: Callable[[], str]
@@ -159,8 +161,9 @@ def _add_lap(conversation: Conversation, invocation: Invocation, using: Collabor
     until = began + invocation.remaining_ms - TIMEOUT_MARGIN_SECONDS * 1000
     if history.run.deadline_at is not None:
         until = min(until, history.run.deadline_at)
+    audience = Audience(invocation.key, _next_lap(history), using.live, using.now, using.new_id)
     try:
-        answer = ask(conversation, using.models, now=using.now, until=until)
+        answer = ask(conversation, using.models, now=using.now, until=until, audience=audience)
     except (ModelRejected, ModelThrottled, ModelUnavailable) as error:
         _keep_words(history.run, error, using)
         raise
@@ -208,8 +211,8 @@ def _lap(
     at, entry, reply = using.now(), answer.entry, answer.reply
     calls = tuple(judged(use, agent, using.check) for use in reply.calls[:MAX_CALLS_PER_LAP])
     return Lap(
-        lap=history.last.lap + 1 if history.last else 1,
-        id=using.new_id(),
+        lap=_next_lap(history),
+        id=answer.attempt,
         at=at,
         model=reply.model,
         text=well_formed(reply.text),
@@ -226,6 +229,10 @@ def _lap(
         fallback=answer.fallback,
         estimate=estimate(answer.request),
     )
+
+
+def _next_lap(history: History) -> int:
+    return history.last.lap + 1 if history.last else 1
 
 
 def judged(use: ToolUse, agent: Agent, check: ArgumentCheck) -> Call:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from . import access, deploying, keeping, watching
+from . import access, arriving, deploying, keeping, watching
 from .reading import Rule
 
 # Wherever the stack is deployed.
-RULES: tuple[Rule, ...] = (*access.RULES, *keeping.RULES, *watching.RULES, *deploying.RULES)
+RULES: tuple[Rule, ...] = (*access.RULES, *arriving.RULES, *keeping.RULES, *watching.RULES, *deploying.RULES)
 # Where users depend on it.
 PROD_RULES: tuple[Rule, ...] = deploying.PROD_RULES
 

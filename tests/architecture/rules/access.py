@@ -37,9 +37,11 @@ OF_MODELS: dict[str, frozenset[str]] = {
 LISTED = frozenset(("conversations/*",))
 ERASED = frozenset(f"{ARN}:s3:::freehold-ContentBucket/{prefix}" for prefix in LISTED)
 TOOL_SECRETS = frozenset({f"{ARN}:secretsmanager:{HERE}:secret:freehold/tools/*"})
+RULES_OF_TRIGGERS = frozenset({f"{ARN}:events:{HERE}:rule/freehold/trigger-*"})
 # Every pattern that matches more than what lies in one resource of the stack, by statement.
 WIDE: dict[str, frozenset[str]] = {
     **{f"InvokeModelRole.{sid}": wide for sid, wide in OF_MODELS.items()},
+    **{f"InvokeModelRole.Streamed{sid}": wide for sid, wide in OF_MODELS.items()},
     **{f"SummarizeMemoryRole.{sid}": wide for sid, wide in OF_MODELS.items()},
     "ApiRole.ErasureOfContent": ERASED,
     "SweepRole.ErasureOfContent": ERASED,
@@ -55,6 +57,10 @@ WIDE: dict[str, frozenset[str]] = {
     "SweepRole.LostExecutions": frozenset({f"{ARN}:states:{HERE}:execution:freehold-agent-loop:*"}),
     # Buckets of the user's, by name; the partition stands between the parts of a list.
     "ApiRole.Schemas": frozenset({"arn:*:s3:::schemas/*", "arn:*:s3:::more-schemas/*"}),
+    # Rules of the stack's bus that bear its name, and schedules of its group.
+    "ApiRole.Rules": RULES_OF_TRIGGERS,
+    "ApiRole.TargetsOfRules": RULES_OF_TRIGGERS,
+    "ApiRole.Schedules": frozenset({f"{ARN}:scheduler:{HERE}:schedule/freehold/*"}),
     # CloudWatch judges a look at several alarms by the account's alarms as a whole.
     "DeploymentRole.Alarms": frozenset({f"{ARN}:cloudwatch:{HERE}:alarm:*"}),
 }
@@ -175,14 +181,19 @@ def the_key_is_used_through_its_stores(template: Template) -> Iterator[str]:
 
 
 def every_call_is_authorized(template: Template) -> Iterator[str]:
-    """By the authorizer, whose cache forgets within a minute."""
+    """By the authorizer, whose cache forgets within a minute, or by a signature. What browsers ask first is no call."""
     for name, api in resources(template, "AWS::ApiGateway::RestApi").items():
         schemes = api["Body"].get("components", {}).get("securitySchemes", {})
-        authorizers = {key: each["x-amazon-apigateway-authorizer"] for key, each in schemes.items()}
+        authorizers = {
+            key: each["x-amazon-apigateway-authorizer"]
+            for key, each in schemes.items()
+            if "x-amazon-apigateway-authorizer" in each
+        }
+        signed = {key for key, each in schemes.items() if each["x-amazon-apigateway-authtype"] == "awsSigv4"}
         for path, methods in api["Body"]["paths"].items():
-            for method, operation in methods.items():
-                asked = [key for each in operation.get("security", []) for key in each]
-                if not asked or not set(asked) <= set(authorizers):
+            for method in methods.keys() - {"options", "parameters"}:
+                asked = [key for each in methods[method].get("security", []) for key in each]
+                if not asked or not set(asked) <= authorizers.keys() | signed:
                     yield f"{name} answers {method} {path} to anybody"
         for key, authorizer in authorizers.items():
             if authorizer["authorizerResultTtlInSeconds"] > 60:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from .reading import Rule, Template, mentions, resources
+from .reading import PASSING, Rule, Template, mentions, resources
+
+CALLERS = (
+    "AWS::ApiGateway::RestApi",
+    "AWS::Events::Rule",
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::StepFunctions::StateMachine",
+)
 
 
 def callers_know_the_alias(template: Template) -> Iterator[str]:
-    """State machines, API and schedules: whoever calls a function itself gets a version that was never tried."""
+    """State machines, API, queues and schedules: a function itself may be a version that was never tried."""
     functions = resources(template, "AWS::Lambda::Function")
     aliases = resources(template, "AWS::Lambda::Alias").values()
     for name in functions:
         if not any(alias["FunctionName"] == f"freehold-{name}" for alias in aliases):
             yield f"{name} has no alias"
-    kinds = ("AWS::StepFunctions::StateMachine", "AWS::ApiGateway::RestApi", "AWS::Events::Rule")
-    for kind in kinds:
+    for kind in CALLERS:
         for caller, given in resources(template, kind).items():
             text = mentions(given.get("DefinitionSubstitutions", given))
             for name in functions:
@@ -98,7 +104,7 @@ def tables_are_protected(template: Template) -> Iterator[str]:
     yield from (
         f"{name} can be deleted"
         for name, table in resources(template, "AWS::DynamoDB::Table").items()
-        if table.get("DeletionProtectionEnabled") != "true"
+        if table.get("DeletionProtectionEnabled") != "true" and name not in PASSING
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from rendering import ARNS, References, Template
 
 Rule = Callable[[Template], Iterator[str]]
+# Tables of what nobody needs an hour later: not restored, not protected, gone with the stack.
+PASSING = {"EventsTable"}
 
 
 @dataclass(frozen=True)

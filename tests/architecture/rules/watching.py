@@ -16,6 +16,7 @@ ALARMED = {
     ("AWS/ApiGateway", "5XXError"),
     ("AWS/Lambda", "Errors"),
     ("AWS/Lambda", "Throttles"),
+    ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
     ("AWS/States", "ExecutionsFailed"),
     ("AWS/States", "ExecutionsTimedOut"),

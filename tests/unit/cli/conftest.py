@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from freehold.adapters.access import AccessEntries
+from freehold.adapters.dead_letters import SqsDeadLetters
+from freehold.adapters.table import Table
 from freehold_cli.main import app
 from freehold_cli.world import World
+from memory_queues import MemoryQueues
+from memory_table import MemoryTable
 
 from .fake_api import KEY, FakeApi
 
@@ -37,6 +42,9 @@ class FakeAws:
         self.objects: dict[tuple[str, str], str] = {}
         self.keys_made: list[tuple[str, str]] = []
         self.keys_given: list[dict[str, Any]] = []
+        self.tables = MemoryTable()
+        self.queues = MemoryQueues()
+        self.signed: list[tuple[str, bytes]] = []
 
     def environment(self) -> dict[str, str]:
         return {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
@@ -48,6 +56,16 @@ class FakeAws:
         self.keys_made.append((table, name))
         self.keys_given.append(given)
         return KEY
+
+    def access(self, table: str) -> AccessEntries:
+        return AccessEntries(Table(self.tables, table))  # pyright: ignore[reportArgumentType]
+
+    def sign(self, url: str, body: bytes) -> dict[str, str]:
+        self.signed.append((url, body))
+        return {"authorization": "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE"}
+
+    def dead_letters(self, queue_urls: Sequence[str]) -> SqsDeadLetters:
+        return SqsDeadLetters(self.queues, queue_urls, clock=self.queues.now)
 
     def put_secret(self, secret: str, text: str) -> None:
         self.secrets[secret] = text
@@ -66,6 +84,10 @@ class FakeStack:
         self.stopped = 0
         self.deployed: list[str] = []
         self.trouble: dict[str, BaseException] = {}
+        self.quiet: list[str] = []
+
+    def silent(self) -> list[str]:
+        return self.quiet
 
     def running(self) -> FakeInfo | None:
         return self.info
@@ -94,9 +116,10 @@ class FakeStack:
         self.info = self.info or FakeInfo(tools_on_loopback=tools_on_loopback)
         return self.info
 
-    def stop(self) -> bool:
+    def stop(self, progress: Callable[[str], None]) -> bool:
         self.stopped += 1
         was, self.info = self.info, None
+        self._raise("stop")
         return was is not None
 
     def deploy(

@@ -17,6 +17,7 @@ import httpx
 
 Json = dict[str, Any]
 KEY = "fh_fake"
+AWS_TOKEN = {"token": KEY, "tenant": "main", "principal": "iam:arn:aws:iam::123456789012:user/ann"}
 RUN_ID = "01JZFAKE-1"
 SESSION_ID = "s-1"
 NOTHING = {"sessions": 0, "runs": 0, "items": 0, "objects": 0, "summaries": 0}
@@ -95,6 +96,12 @@ def remembered(session_id: str = SESSION_ID, **more: Any) -> Json:
     times = {"startedAt": at(0), "updatedAt": at(300), "expiresAt": at(50_000)}
     took = {"usage": {"inputTokens": 700, "outputTokens": 30, "cachedTokens": 0}, "costUsd": 0.0015}
     return {"sessionId": session_id, "agentVersion": "3", **times, "turns": 2, **notes, **took, **more}
+
+
+def letter(letter_id: str = "d-1", **more: Any) -> Json:
+    told = {"error": "NotFound", "reason": "no agent later", "group": "s1", "deduplicationId": "order-7"}
+    source = {"source": "arn:aws:sqs:us-east-1:123456789012:orders.fifo", "bytes": 40}
+    return {"id": letter_id, "at": at(0), **source, **told, **more}
 
 
 def erasure(*, busy: tuple[str, ...] = (), complete: bool = True, **erased: int) -> Json:
@@ -183,6 +190,7 @@ class FakeApi:
     )
     erasures: list[Json] = field(default_factory=lambda: [erasure(sessions=1, runs=2, items=9, summaries=1)])
     runs: list[Json] = field(default_factory=lambda: [run(), run("RUNNING", runId="01JZFAKE-2")])
+    letters: list[Json] = field(default_factory=lambda: [letter(), letter("d-2", source="x:y:other")])
     after: list[Json] = field(default_factory=list[Json])
     others: dict[str, Json] = field(default_factory=dict[str, Json])
     uploaded: dict[str, bytes] = field(default_factory=dict[str, bytes])
@@ -212,7 +220,10 @@ class FakeApi:
         self.seen.append((method, "/".join(path), body | dict(parse_qsl(address.query))))
         if self.refusal:
             return self.refusal
-        if headers.get("authorization") != f"Bearer {KEY}":
+        shown = headers.get("authorization", "")
+        if path == ["auth", "token"] and shown.startswith("AWS4-HMAC-SHA256 "):
+            return 201, AWS_TOKEN
+        if shown != f"Bearer {KEY}":
             return 401, {"message": "Unauthorized"}
         for part in (each for each in path if each in self.refused):
             return self.refused[part]
@@ -240,6 +251,12 @@ class FakeApi:
                     "sessionId": body.get("sessionId", SESSION_ID),
                     "status": "RUNNING",
                 }
+            case "GET", ["models"]:
+                price = {"input": 1.25, "output": 10.0, "cached": 0.125, "cacheWritten": 1.25}
+                known = price | {"source": "a page", "date": "2026-11-01"}
+                first = {"model": "openai.gpt-5.5", "aliases": ["gpt"], "api": "responses", "window": 400_000}
+                second = {"model": "rehearsal", "aliases": [], "api": "rehearsal", "window": None}
+                return 200, {"models": [first | {"images": True, "price": known}, second | {"price": None}]}
             case "GET", ["runs"]:
                 return 200, {"runs": self.runs}
             case "GET", ["runs", run_id] if run_id == RUN_ID:
@@ -276,6 +293,10 @@ class FakeApi:
                 return 200, self.erasures.pop(0)
             case _, ["keys", *rest]:
                 return _keys(method, rest, body)
+            case _, ["dead-letters", *rest]:
+                return _dead_letters(method, rest, body, self.letters)
+            case _, ["schedules", *rest]:
+                return _schedules(method, rest, body)
             case _:
                 return 404, problem(404, "NotFound", f"no {'/'.join(path)}")
 
@@ -321,6 +342,34 @@ def _keys(method: str, rest: list[str], body: Json) -> tuple[int, Json | None]:
     if method == "POST":
         return 201, {**made, **body, "key": "fh_secret"}
     return (204, None) if rest else (200, {"keys": [made]})
+
+
+def _dead_letters(method: str, rest: list[str], body: Json, letters: list[Json]) -> tuple[int, Json]:
+    match method, rest:
+        case "GET", []:
+            return 200, {"deadLetters": letters, "complete": True}
+        case "GET", [letter_id] if letter_id == "d-1":
+            return 200, letters[0] | {"body": '{"agent": "later"}'}
+        case "POST", ["redrive"]:
+            wanted = body.get("ids") or [each["id"] for each in letters]
+            found = [each["id"] for each in letters if each["id"] in wanted][:1]
+            letters[:] = [each for each in letters if each["id"] not in found]
+            missing = [each for each in body.get("ids") or [] if each not in found]
+            done = not letters and not missing
+            return 200, {"redriven": found, "missing": missing, "failed": [], "complete": done}
+        case _:
+            return 404, problem(404, "NotFound", f"no {'/'.join(rest)}")
+
+
+def _schedules(method: str, rest: list[str], body: Json) -> tuple[int, Json | None]:
+    named = {"scheduleId": "5f0a", "agent": "support", "schedule": "rate(1 day)", "timeZone": "UTC"}
+    by = {"setBy": "agent", "armed": True, "createdBy": {"type": "key", "id": "k-1"}, "createdAt": at(0)}
+    if method == "POST":
+        return 201, {**named, **by, **body, "setBy": "api"}
+    if method == "DELETE":
+        return 204, None
+    lost = {**named, **by, "scheduleId": "6a1b", "armed": False}
+    return 200, {**named, **by, "input": "Report."} if rest else {"schedules": [{**named, **by}, lost]}
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -443,3 +443,17 @@ def test_a_folder_of_any_name_makes_a_name_that_cloudformation_takes():
     names = [stack_name(Path(each)) for each in ("/x/customer-support", "/x/my agent_2", "/x/2nd", "/x/a")]
 
     assert names == ["customer-support", "my-agent-2", "stack-2nd", "a"]
+
+
+def test_models_are_a_table_in_which_an_unknown_price_is_called_so(terminal: Terminal):
+    lines = terminal.run("models").stdout.splitlines()
+
+    assert all(told in lines[1] for told in ("openai.gpt-5.5", "gpt", "400,000", "$1.25", "$10.00"))
+    assert "unknown" in lines[2]
+    assert "$" not in lines[2]
+
+
+def test_models_as_json_are_the_apis_shape(terminal: Terminal):
+    told = json.loads(terminal.run("models", "--json").stdout)
+
+    assert [each["model"] for each in told["models"]] == ["openai.gpt-5.5", "rehearsal"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -323,3 +324,16 @@ def test_ctrl_c_ends_a_chat(terminal: Terminal):
     terminal.typed = [KeyboardInterrupt()]
 
     assert terminal.run("chat", "support").exit_code == 130
+
+
+def test_runs_of_a_time_are_asked_for_with_its_zone(terminal: Terminal):
+    result = terminal.run("runs", "--after", "2026-11-25T12:00:00Z", "--before", "2026-11-26", "--json")
+
+    assert result.exit_code == 0
+    _, _, query = terminal.api.seen[-1]
+    assert datetime.fromisoformat(query["createdAfter"]) == datetime(2026, 11, 25, 12, tzinfo=UTC)
+    assert datetime.fromisoformat(query["createdBefore"]) == datetime(2026, 11, 26).astimezone()
+
+
+def test_what_is_no_time_is_wrong_use(terminal: Terminal):
+    assert terminal.run("runs", "--after", "yesterday").exit_code == 2

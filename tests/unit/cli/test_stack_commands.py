@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from freehold_cli.local.failures import DeploymentFailed, PortTaken, RunsAlready, StartFailed
+from freehold_cli.local.failures import DeploymentFailed, PortTaken, RunsAlready, StartFailed, StateLost
 from freehold_cli.settings import WrongUse
 
 from .conftest import URL, FakeInfo, Terminal
 from .fake_api import KEY, run
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:tools"
+# What every local stack is given.
+LOCAL = {"ReplyTargets": "arn:aws:sqs:us-east-1:000000000000:answers"}
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ def test_up_detached_leaves_the_stack_running(local: Terminal):
 
     assert local.stack.started == [
         {
-            "parameters": {"ModelSource": "rehearsal"},
+            "parameters": {"ModelSource": "rehearsal", **LOCAL},
             "port": 9000,
             "detached": True,
             "bedrock_region": None,
@@ -87,6 +89,37 @@ def test_up_detached_leaves_the_stack_running(local: Terminal):
         }
     ]
     assert (result.exit_code, local.stack.stopped) == (0, 0)
+
+
+def test_parameters_of_the_template_may_be_given(local: Terminal):
+    answers, origin = "ReplyTargets=arn:aws:sqs:us-east-1:000000000000:mine", "AllowedOrigins=http://a=b"
+
+    local.run("up", "--detach", "--parameter", answers, "--parameter", origin)
+
+    (started,) = local.stack.started
+    assert started["parameters"] == {
+        "ModelSource": "rehearsal",
+        "ReplyTargets": "arn:aws:sqs:us-east-1:000000000000:mine",
+        "AllowedOrigins": "http://a=b",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["OidcIssuer"], "must be NAME=VALUE"),
+        (["=x"], "must be NAME=VALUE"),
+        (["ModelSource=catalog"], "which --models sets"),
+        (["OidcTenant=a", "OidcTenant=b"], "OidcTenant twice"),
+    ],
+)
+def test_parameters_that_say_nothing_sure_are_refused_before_anything_starts(
+    local: Terminal, given: list[str], told: str
+):
+    result = local.run("up", *(part for each in given for part in ("--parameter", each)))
+
+    assert (result.exit_code, local.stack.started) == (2, [])
+    assert told in result.stderr
 
 
 def test_tools_ask_this_machine_only_where_somebody_says_so(local: Terminal):
@@ -157,6 +190,7 @@ def test_models_may_come_from_a_server_of_ones_own(local: Terminal):
         "ModelSource": "openai_compatible",
         "ModelUrl": "http://127.0.0.1:11434/v1",
         "ModelName": "qwen3",
+        **LOCAL,
     }
     assert local.stack.started[0]["parameters"] == expected
     assert local.aws.secrets == {"secret": "sk-1"}
@@ -177,7 +211,7 @@ def test_the_option_counts_more_than_the_environment(local: Terminal):
 
     local.run("up", "--detach", "--models", "rehearsal")
 
-    assert local.stack.started[0]["parameters"] == {"ModelSource": "rehearsal"}
+    assert local.stack.started[0]["parameters"] == {"ModelSource": "rehearsal", **LOCAL}
 
 
 def test_models_on_aws_are_those_of_the_users_region(local: Terminal):
@@ -186,7 +220,7 @@ def test_models_on_aws_are_those_of_the_users_region(local: Terminal):
     result = local.run("up", "--detach", "--models", "aws")
 
     (started,) = local.stack.started
-    assert started["parameters"] == {"ModelSource": "catalog", "ModelRegion": "eu-west-1"}
+    assert started["parameters"] == {"ModelSource": "catalog", "ModelRegion": "eu-west-1", **LOCAL}
     assert started["bedrock_region"] == "eu-west-1"
     assert "Amazon Bedrock in eu-west-1" in result.stderr
 
@@ -271,12 +305,35 @@ def test_down_stops_the_stack_and_may_be_repeated(local: Terminal):
     assert json.loads(local.run("down", "--json").stdout) == {"stopped": False}
 
 
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_a_stop_that_lost_state_is_not_called_done(local: Terminal, command: str):
+    local.stack.trouble["stop"] = StateLost(
+        "the local AWS was killed; what it had saved by 12:00:00 was kept"
+    )
+
+    result = local.run(command)
+
+    assert result.exit_code == 1
+    assert "by 12:00:00" in result.stderr
+    assert "Stopped" not in result.stdout
+
+
 def test_status_names_the_agents(local: Terminal):
     local.api.agents["support"] = {"agentName": "support"}
 
     printed = json.loads(runs(local).run("status", "--json").stdout)
 
     assert printed == {"url": URL, "local": True, "agents": ["support"]}
+
+
+def test_status_says_which_of_the_stacks_processes_do_not_answer(local: Terminal):
+    terminal = runs(local)
+    local.stack.quiet = ["live-events", "bedrock-relay"]
+
+    result = terminal.run("status")
+
+    assert result.exit_code == 3
+    assert "live-events and bedrock-relay do not answer" in " ".join(result.stderr.split())
 
 
 def test_deploy_deploys_the_tools_and_then_the_agent_that_names_them(local: Terminal):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from freehold_client import (
     FreeholdApiError,
     InvalidRequest,
     NotFound,
+    PreconditionFailed,
     Problem,
     ServerError,
     SessionBusy,
@@ -189,10 +191,10 @@ def test_the_pause_is_the_one_that_the_stack_asks_for_within_bounds():
 
 @pytest.mark.parametrize("lost", [httpx.ReadTimeout("slow"), httpx.RemoteProtocolError("gone")])
 def test_what_may_have_happened_and_may_not_happen_twice_is_not_repeated(lost: httpx.TransportError):
-    stack = Stack(lost, httpx.Response(201, json={"version": "1"}))
+    stack = Stack(lost, httpx.Response(201, json={"keyId": "1"}))
 
     with pytest.raises(Unreachable):
-        stack.client().agents.freeze("a")
+        stack.client().keys.create("ci", ["run"])
 
     assert len(stack.requests) == 1
 
@@ -319,3 +321,114 @@ def test_an_alias_may_lead_to_several_versions_by_weight():
 
     assert json.loads(stack.requests[0].content) == {"routes": routes}
     assert [(route.version, route.weight) for route in alias.routes] == [("3", 90), ("4", 10)]
+
+
+# -- writes that rest on what was read
+
+
+def tagged(etag: str, **body: object) -> httpx.Response:
+    return httpx.Response(200, json={"agentName": "a", **body}, headers={"etag": etag})
+
+
+def test_what_was_read_is_changed_as_long_as_nobody_else_has_changed_it():
+    stack = Stack(tagged('"1"'), tagged('"2"'))
+    agents = stack.client().agents
+
+    changed = agents.apply({"agentName": "a"}, if_match=agents.get("a").etag)
+
+    assert changed.etag == '"2"'
+    assert stack.requests[1].headers["if-match"] == '"1"'
+    assert "if-none-match" not in stack.requests[1].headers
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda client: client.agents.apply({"agentName": "a"}, if_match='"1"'),
+        lambda client: client.agents.delete("a", if_match='"1"'),
+        lambda client: client.agents.point("a", "live", ["1"], if_match='"1"'),
+        lambda client: client.agents.point("a", "live", ["1"], only_new=True),
+    ],
+)
+def test_a_write_whose_precondition_fails_is_told_as_that(write: Callable[[Freehold], object]):
+    stack = Stack(problem(412))
+
+    with pytest.raises(PreconditionFailed):
+        write(stack.client())
+
+
+def test_a_write_with_a_precondition_is_not_sent_twice_by_itself():
+    """The first may have been done, and then the second would find something else."""
+    stack = Stack(httpx.ReadTimeout("slow"), tagged('"2"'))
+
+    with pytest.raises(Unreachable):
+        stack.client().agents.apply({"agentName": "a"}, if_match='"1"')
+
+    assert len(stack.requests) == 1
+
+
+def test_a_repeat_waits_for_the_first_one_that_is_still_at_work():
+    at_work = httpx.Response(409, json={"title": "T", "status": 409}, headers={"retry-after": "1"})
+    stack = Stack(httpx.ReadTimeout("slow"), at_work, httpx.Response(201, json={"version": "1"}))
+
+    assert stack.client().agents.freeze("a").version == "1"
+    assert len({request.headers["idempotency-key"] for request in stack.requests}) == 1
+    assert stack.pauses[1] == 1.0
+
+
+def test_a_repeat_waits_for_the_first_one_as_long_as_a_request_may_take():
+    at_work = [
+        httpx.Response(409, json={"title": "T", "status": 409}, headers={"retry-after": "1"})
+        for _ in range(99)
+    ]
+    patient = Stack(httpx.ReadTimeout("slow"), *at_work[:20], httpx.Response(201, json={"version": "1"}))
+    in_vain = Stack(httpx.ReadTimeout("slow"), *at_work)
+
+    assert patient.client().agents.freeze("a").version == "1"
+    with pytest.raises(Conflict):
+        in_vain.client().agents.freeze("a")
+    assert 30 <= sum(in_vain.pauses) <= 31
+
+
+def test_any_failure_that_names_a_time_is_over_by_then_for_what_may_be_repeated():
+    def stack() -> Stack:
+        failed = httpx.Response(500, json={"title": "T", "status": 500}, headers={"retry-after": "1"})
+        return Stack(failed, ok())
+
+    assert stack().client().runs.get("r-1")
+    with pytest.raises(ServerError):
+        stack().client().keys.create("ci", ["run"])
+    with pytest.raises(ServerError):
+        Stack(problem(500), ok()).client().runs.get("r-1")
+
+
+def test_any_other_conflict_is_told_at_once():
+    stack = Stack(problem(409))
+
+    with pytest.raises(Conflict):
+        stack.client().agents.freeze("a")
+
+
+def test_runs_are_chosen_by_time_with_a_zone():
+    stack = Stack(ok({"runs": []}))
+    at = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+    assert list(stack.client().runs.list(created_after=at)) == []
+
+    sent = datetime.fromisoformat(stack.requests[0].url.params["createdAfter"])
+    assert sent == at
+    assert "createdBefore" not in stack.requests[0].url.params
+
+
+def test_models_are_read_with_their_price_where_it_is_known():
+    price = {"input": 1.0, "output": 2.0, "cached": 0.1, "cacheWritten": 1.0, "source": "a page", "date": "d"}
+    known = {"model": "m", "aliases": ["n"], "api": "converse", "window": 9, "images": True, "price": price}
+    unknown = {"model": "o", "aliases": [], "api": "rehearsal", "window": None, "price": None}
+    stack = Stack(ok({"models": [known, unknown]}))
+
+    first, second = stack.client().models.list()
+
+    assert (first.model, first.aliases, first.window, first.images) == ("m", ("n",), 9, True)
+    assert first.price is not None
+    assert (first.price.output, first.price.cache_written) == (2.0, 1.0)
+    assert (second.price, second.window, second.wire) == (None, None, unknown)

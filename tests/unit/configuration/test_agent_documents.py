@@ -124,7 +124,6 @@ def test_fields_of_classic_without_use_are_accepted_and_named(bench: Workbench):
     ("field", "asked"),
     [
         ("guardrailConfiguration", {"guardrailIdentifier": "g", "guardrailVersion": "1"}),
-        ("triggers", [{"schedule": "rate(1 day)", "input": "Report"}]),
         ("dataPolicy", {"logContent": "none"}),
     ],
 )

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Any, cast
 
 import pytest
 
+from freehold.adapters.live_texts import DynamoLiveTexts
 from freehold.adapters.scripted import ScriptedModel, reply
+from freehold.adapters.table import Table
 from freehold.asking import ask
 from freehold.conversation import Conversation
 from freehold.errors import (
@@ -18,12 +21,14 @@ from freehold.errors import (
     ModelThrottled,
     ModelUnavailable,
 )
-from freehold.ports import Model
+from freehold.ports import Model, Tell
+from freehold.telling import Audience
 from freehold.values.agent import Agent, Limits, ModelChoice
 from freehold.values.history import History
-from freehold.values.model import Image, ModelEntry, ModelReply, Price, UserMessage
+from freehold.values.model import Image, ModelEntry, ModelReply, ModelRequest, Price, UserMessage
 from freehold.values.run import Fallback, Lap, Principal, Run, Usage
 from freehold.window import count
+from memory_table import MemoryTable
 
 AGENT = Agent(
     "a", ModelChoice("first"), "Help.", fallback_models=(ModelChoice("second"), ModelChoice("third"))
@@ -234,3 +239,43 @@ def test_an_image_of_a_turn_that_failed_is_not_shown_again():
 
 def lap(text: str) -> Lap:
     return Lap(1, "id", 0, "m", text, (), Usage(), 0, "end")
+
+
+def watched(names: str = "abc") -> tuple[Audience, DynamoLiveTexts]:
+    """Somebody who watches lap 2 of the run, and a table in memory."""
+    live, name = DynamoLiveTexts(Table(cast(Any, MemoryTable()), "events")), iter(names)
+    live.watch(RUN.key, until=2_000_000)
+    return Audience(RUN.key, 2, live, lambda: 1_000_000, lambda: next(name)), live
+
+
+def test_each_attempt_is_told_by_itself_and_the_answer_names_its_own():
+    class Breaking(ScriptedModel):
+        def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
+            assert tell
+            tell("Well, ")
+            raise ModelUnavailable("broke off")
+
+    catalog = models(first=[], second=[ContextTooLong("too long"), reply("hello there")])
+    catalog.scripts["first"] = Breaking()
+    audience, live = watched()
+
+    answer = ask(conversation(), catalog, now=lambda: 0, until=100_000, audience=audience)
+
+    assert (answer.attempt, answer.reply.text) == ("c", "hello there")
+    assert [(piece.attempt, piece.text) for piece in live.pieces(RUN.key, 2)] == [
+        ("a", "Well, "),
+        ("c", "hello"),
+        ("c", " there"),
+    ]
+
+
+def test_who_has_no_audience_asks_for_no_stream():
+    class Silent(ScriptedModel):
+        def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
+            assert tell is None
+            return super().reply(request)
+
+    catalog = models()
+    catalog.scripts["first"] = Silent([reply("summed up")])
+
+    assert ask(conversation(), catalog, now=lambda: 0, until=100_000).attempt == ""

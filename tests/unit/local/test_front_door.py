@@ -9,7 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from freehold_cli.local.admission import Admission
+from freehold_cli.local.authorizer import Authorizer
 from freehold_cli.local.front_door import DeployedApi, application
+from freehold_cli.local.streams import Streams
 
 AWS = "http://127.0.0.1:4566"
 
@@ -36,6 +39,10 @@ class Upstream:
         return self._answer(request)
 
 
+async def none_run() -> int:
+    return 0
+
+
 def deploy(file: Path, api: str, at: int) -> None:
     file.write_text(json.dumps({"ApiId": api}))
     os.utime(file, ns=(at, at))
@@ -46,7 +53,7 @@ def ask(
 ) -> list[httpx.Response]:
     async def asked() -> list[httpx.Response]:
         client = httpx.AsyncClient(transport=httpx.MockTransport(upstream))
-        door = application(DeployedApi(AWS, outputs), client, "freehold-1")
+        door = application(DeployedApi(AWS, outputs), client, "freehold-1", Admission(none_run))
         through = httpx.ASGITransport(door)
         async with httpx.AsyncClient(transport=through, base_url="http://127.0.0.1:8080") as user:
             return [await user.request(method, path, **options) for method, path in requests]  # type: ignore[arg-type]
@@ -131,5 +138,130 @@ def test_a_path_that_would_lead_elsewhere_is_refused(outputs: Path, dots: str):
 
     (answer,) = ask(upstream, outputs, ("DELETE", f"/v1/agents/helper/memories/{dots}"))
 
-    assert (answer.status_code, answer.json()["title"]) == (400, "Invalid")
+    assert (answer.status_code, answer.json()["title"]) == (400, "The request is invalid")
     assert upstream.requests == []
+
+
+# -- live events
+
+WHO = {"tenant": "acme", "callerType": "key", "callerId": "k", "scopes": "read"}
+LIVE = "http://127.0.0.1:9"
+EVENTS = "/v1/runs/c-1/events"
+
+
+class Streaming:
+    """A local AWS with an authorizer, the process behind the streams, and a clock."""
+
+    def __init__(self, *, admits: bool = True, refusals: int = 0, hangs: bool = False) -> None:
+        self.streamed: list[httpx.Request] = []
+        self.asked: list[str] = []
+        self.elsewhere: list[httpx.Request] = []
+        self.now = 0.0
+        self.refused = 0
+        self._admits, self._refusals, self._hangs = admits, refusals, hangs
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.port == 9:
+            if self._hangs:
+                await asyncio.Event().wait()
+            if self.refused < self._refusals:
+                self.refused += 1
+                raise httpx.ConnectError("refused")
+            self.streamed.append(request)
+            return answer_with(200, b"data: 1\n\n", content_type="text/event-stream")
+        if request.url.path.endswith("/authorizers"):
+            return httpx.Response(
+                200, json={"item": [{"authorizerUri": "arn:x/functions/arn:f:live/invocations"}]}
+            )
+        if request.url.path.endswith("/invocations"):
+            assert "arn:f:live" in request.url.path
+            self.asked.append(json.loads(request.content)["authorizationToken"])
+            policy = {"policyDocument": {"Statement": [{"Effect": "Allow"}]}, "context": WHO}
+            error = {} if self._admits else {"x-amz-function-error": "Unhandled"}
+            return httpx.Response(200, json=policy, headers=error)
+        self.elsewhere.append(request)
+        return answer_with(401)
+
+    def ask(self, outputs: Path, *tokens: str, method: str = "GET", **headers: str) -> list[httpx.Response]:
+        async def asked() -> list[httpx.Response]:
+            client = httpx.AsyncClient(transport=httpx.MockTransport(self))
+            streams = Streams(LIVE, Authorizer(AWS, client, lambda: self.now), client, 0.1, 0.001)
+            door = application(DeployedApi(AWS, outputs), client, "freehold-1", Admission(none_run), streams)
+            through = httpx.ASGITransport(door)
+            answers = list[httpx.Response]()
+            async with httpx.AsyncClient(transport=through, base_url="http://127.0.0.1:8080") as user:
+                for token in tokens:
+                    given = {"Authorization": f"Bearer {token}", **headers}
+                    answers.append(await user.request(method, EVENTS, headers=given))
+                    self.now += 40
+            return answers
+
+        return asyncio.run(asked())
+
+
+def test_a_stream_is_told_who_asks_by_the_authorizer_and_by_nobody_else(outputs: Path):
+    local = Streaming()
+    forged = {"x-amzn-request-context": '{"authorizer": {"tenant": "globex"}}', "Last-Event-ID": "e1"}
+
+    (answer,) = local.ask(outputs, "fh_1", **forged)
+
+    (sent,) = local.streamed
+    assert (answer.status_code, answer.text) == (200, "data: 1\n\n")
+    assert sent.headers.get_list("x-amzn-request-context") == [sent.headers["x-amzn-request-context"]]
+    assert json.loads(sent.headers["x-amzn-request-context"])["authorizer"] == WHO
+    assert (sent.url.path, sent.headers["last-event-id"]) == (EVENTS, "e1")
+
+
+def test_the_authorizer_is_asked_once_a_minute(outputs: Path):
+    local = Streaming()
+
+    local.ask(outputs, "fh_1", "fh_1", "fh_1", "fh_2")
+
+    assert local.asked == ["Bearer fh_1", "Bearer fh_1", "Bearer fh_2"]
+    assert len(local.streamed) == 4
+
+
+def test_whom_the_authorizer_refuses_the_api_answers(outputs: Path):
+    local = Streaming(admits=False)
+
+    (answer,) = local.ask(outputs, "fh_1")
+
+    assert (answer.status_code, local.streamed) == (401, [])
+    assert [request.url.path for request in local.elsewhere] == [
+        "/restapis/one/v1/_user_request_/runs/c-1/events"
+    ]
+
+
+def test_a_process_that_begins_anew_is_waited_for(outputs: Path):
+    local = Streaming(refusals=2)
+
+    (answer,) = local.ask(outputs, "fh_1")
+
+    assert answer.status_code == 200
+
+
+def test_a_process_that_does_not_answer_is_told_at_once(outputs: Path):
+    gone, hanging = Streaming(refusals=99), Streaming(hangs=True)
+
+    (refused,), (late,) = gone.ask(outputs, "fh_1"), hanging.ask(outputs, "fh_1")
+
+    assert (refused.status_code, late.status_code) == (503, 503)
+    assert refused.json()["type"] == late.json()["type"] == "urn:freehold:Unavailable"
+    assert gone.refused <= 10
+
+
+def test_only_get_opens_a_stream(outputs: Path):
+    local = Streaming()
+
+    (answer,) = local.ask(outputs, "fh_1", method="HEAD")
+
+    assert (answer.status_code, local.streamed, local.asked) == (401, [], [])
+    assert [request.method for request in local.elsewhere] == ["HEAD"]
+
+
+def test_nobody_says_of_themselves_who_they_are_to_the_api_either(outputs: Path):
+    upstream = Upstream(lambda _: answer_with(200))
+
+    ask(upstream, outputs, ("GET", "/v1/agents"), headers={"X-Amzn-Request-Context": "{}"})
+
+    assert "x-amzn-request-context" not in upstream.requests[0].headers

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
 from freehold_cli.local import processes
-from freehold_cli.local.failures import StartFailed
+from freehold_cli.local.failures import PortTaken, StartFailed
 from freehold_cli.local.home import Home
 
 
@@ -26,7 +27,28 @@ def test_a_process_is_known_by_its_mark_not_by_its_number():
     own = os.getpid()
 
     assert not processes.OwnProcess(own, "freehold-somebody-else").lives()
-    assert not processes.OwnProcess(own, "freehold-somebody-else").end(0.1)
+    assert processes.OwnProcess(own, "freehold-somebody-else").end(0.1) == "gone"
+
+
+STUBBORN = """
+import pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_process_that_does_not_end_is_killed_and_its_waiting_told(tmp_path: Path):
+    (tmp_path / "stubborn.py").write_text(STUBBORN)
+    log, environment = tmp_path / "aws.log", {**os.environ, "PYTHONPATH": str(tmp_path)}
+    child = processes.start("stubborn", (), "freehold-test", environment=environment, log=log, end_with=None)
+    processes.await_answer(child, lambda: "ready" in log.read_text(), log, 30)
+    waited: list[float] = []
+
+    how = child.end(0.1, waited.append)
+
+    assert (how, child.lives(), len(waited)) == ("killed", False, 1)
+    assert child.end(0.1) == "gone"
 
 
 def test_a_port_in_use_is_not_free():
@@ -35,6 +57,35 @@ def test_a_port_in_use_is_not_free():
         server.listen()
 
         assert not processes.port_is_free(server.getsockname()[1])
+
+
+def test_the_front_door_stays_at_its_port_until_it_is_taken(tmp_path: Path):
+    home, asked = Home(tmp_path), processes.free_port()
+    first = home.choose_front_port(asked)
+    again = Home(tmp_path).choose_front_port(None)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", asked))
+        server.listen()
+
+        other = home.choose_front_port(None)
+        with pytest.raises(PortTaken, match=str(asked)):
+            home.choose_front_port(asked)
+
+    assert first == again == asked
+    assert other != asked
+
+
+def test_a_home_tells_up_to_when_its_state_was_saved(tmp_path: Path):
+    home = Home(tmp_path)
+    nothing = home.kept()
+    (tmp_path / "state" / "services").mkdir(parents=True)
+    saved = tmp_path / "state" / "services" / "dynamodb.json"
+    saved.write_text("{}")
+    noon = time.mktime((2026, 1, 31, 12, 0, 0, 0, 0, -1))
+    os.utime(saved, (noon, noon))
+
+    assert "nothing" in nothing
+    assert "by 12:00:00" in home.kept()
 
 
 def test_a_home_keeps_its_port_until_it_is_taken(tmp_path: Path):

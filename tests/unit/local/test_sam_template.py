@@ -46,6 +46,32 @@ def test_a_template_that_is_not_there_is_refused_with_its_path(tmp_path: Path):
         sam_template.load(tmp_path / "template.yaml")
 
 
+INCLUDE = """
+Resources:
+  Api: {Properties: {DefinitionBody: {"Fn::Transform": {Name: AWS::Include, Parameters: {Location: api.yaml}}}}}
+"""
+
+
+def test_a_file_that_the_template_includes_stands_in_it_by_value(tmp_path: Path):
+    (tmp_path / "api.yaml").write_text("openapi: 3.0.1\npaths: {/: {get: {uri: {Ref: Function}}}}")
+
+    loaded = sam_template.load(template(tmp_path, INCLUDE))
+
+    paths = {"/": {"get": {"uri": {"Ref": "Function"}}}}
+    assert loaded["Resources"]["Api"]["Properties"]["DefinitionBody"] == {"openapi": "3.0.1", "paths": paths}
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "cannot be read"), ("a: [", "no YAML")])
+def test_an_include_that_cannot_be_read_is_refused_with_its_name(
+    tmp_path: Path, content: str | None, said: str
+):
+    if content:
+        (tmp_path / "api.yaml").write_text(content)
+
+    with pytest.raises(TemplateInvalid, match=rf"api\.yaml: .*{said}"):
+        sam_template.load(template(tmp_path, INCLUDE))
+
+
 def test_paths_of_resources_and_globals_become_uploads(tmp_path: Path):
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "app.py").write_text("")

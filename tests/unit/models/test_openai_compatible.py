@@ -305,7 +305,7 @@ def test_no_token_is_counted_twice(written: object):
     message = {"choices": [{"message": {"content": "hi"}}]}
     content = message | {"usage": {"prompt_tokens": 100, "prompt_tokens_details": details}}
 
-    usage = read_reply(json.dumps(content).encode(), "asked-for", "here").usage
+    usage = read_reply(content, "asked-for", "here", b"").usage
 
     assert usage.cached_tokens + usage.cache_written_tokens <= usage.input_tokens == 100
 
@@ -323,18 +323,17 @@ def test_servers_that_bend_the_format_are_understood():
         "usage": {"prompt_tokens": 5, "completion_tokens": None, "prompt_tokens_details": None},
     }
 
-    reply = read_reply(json.dumps(content).encode(), "asked-for", "here")
+    reply = read_reply(content, "asked-for", "here", b"")
 
     assert (reply.text, reply.model, reply.usage) == ("one two", "asked-for", Usage(5, 0))
     assert reply.calls == (ToolUse("call_0", "f", '{"a": 1}'),)
 
 
 def test_a_refusal_is_a_filtered_answer():
-    content = (
-        b'{"choices": [{"message": {"content": null, "refusal": "I will not."}, "finish_reason": "stop"}]}'
-    )
+    message = {"content": None, "refusal": "I will not."}
+    content = {"choices": [{"message": message, "finish_reason": "stop"}]}
 
-    reply = read_reply(content, "m", "here")
+    reply = read_reply(content, "m", "here", b"")
 
     assert (reply.text, reply.stop) == ("I will not.", "filtered")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -186,7 +185,7 @@ def test_a_refusal_is_a_filtered_answer(server: BedrockServer):
     ],
 )
 def test_what_was_filtered_is_not_called(made: dict[str, Any]):
-    reply = read_response(json.dumps(made).encode(), "m", "bedrock-runtime")
+    reply = read_response(made, "m", "bedrock-runtime", b"")
 
     assert (reply.calls, reply.stop) == ((), "filtered")
 
@@ -204,13 +203,13 @@ def test_the_names_of_roles_and_accounts_are_not_told(server: BedrockServer):
 def test_items_of_a_kind_that_is_unknown_here_are_ignored():
     made = response({"type": "hologram"}, message("hi"), {"type": "web_search_call", "id": "ws_1"})
 
-    reply = read_response(json.dumps(made).encode(), "m", "bedrock-mantle")
+    reply = read_response(made, "m", "bedrock-mantle", b"")
 
     assert (reply.text, reply.calls, reply.stop) == ("hi", (), "end")
 
 
 def test_what_a_response_leaves_out_is_not_made_up():
-    reply = read_response(b'{"output": [{"type": "function_call", "name": "f"}]}', "asked-for", "here")
+    reply = read_response({"output": [{"type": "function_call", "name": "f"}]}, "asked-for", "here", b"")
 
     assert (reply.model, reply.usage, reply.calls) == ("asked-for", Usage(), (ToolUse("call_0", "f", "{}"),))
 
@@ -254,7 +253,7 @@ def test_a_response_that_failed_in_words_of_its_own_is_understood(error: object,
     made = response(status="failed", error=error)
 
     with pytest.raises(expected) as raised:
-        read_response(json.dumps(made).encode(), "m", "here")
+        read_response(made, "m", "here", b"")
 
     assert type(raised.value) is expected
 

@@ -19,6 +19,7 @@ from freehold.errors import (
     ModelUnavailable,
     OutcomeUnknown,
     StaleWrite,
+    StoreUnavailable,
     ToolFailed,
     ToolThrottled,
     ToolUnavailable,
@@ -27,12 +28,13 @@ from freehold.observability.invocation import Telemetry
 from freehold.observability.observed import (
     ObservedHttpTools,
     ObservedMcpTools,
-    ObservedModels,
     ObservedSessions,
     ObservedTools,
     ObservedWaits,
 )
-from freehold.ports import Models, Sessions, Waits
+from freehold.observability.observed_models import ObservedLiveTexts, ObservedModels
+from freehold.ports import Models, Sessions, Tell, Waits
+from freehold.telling import Audience
 from freehold.values.agent import ModelChoice, Server, Wait
 from freehold.values.decision import EXPIRED, Decision, Refusal
 from freehold.values.model import (
@@ -74,7 +76,7 @@ class Scripted:
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
 
-    def reply(self, request: ModelRequest) -> Any:
+    def reply(self, request: ModelRequest, tell: Tell | None = None) -> Any:
         return self._next()
 
     def invoke(self, arn: str, event: Any, *, timeout_seconds: int) -> Any:
@@ -476,3 +478,21 @@ def test_facts_are_on_every_line_and_gone_with_the_invocation(
 def test_a_metric_that_is_not_in_the_tables_is_refused(telemetry: Telemetry, name: str, model: str):
     with pytest.raises(KeyError, match=name):
         telemetry.count(name, model=model)
+
+
+def test_a_text_that_cannot_be_told_is_one_line_and_counts_nothing(
+    telemetry: Telemetry, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+):
+    class Gone:
+        def watched(self, key: RunKey, *, now: int) -> bool:
+            raise StoreUnavailable("gone")
+
+    live: Any = Gone()
+    watched = ObservedLiveTexts(live, telemetry)
+    telling = Audience(RunKey("t", "C1", 1), 1, watched, lambda: 1_000, lambda: "id1").attempt()
+
+    telling.tell("word")
+    telling.end()
+
+    assert [record.message for record in caplog.records] == ["the reply is not told as it comes"]
+    assert counted(telemetry, capsys) == {}

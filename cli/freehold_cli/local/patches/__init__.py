@@ -11,11 +11,14 @@ from importlib.metadata import version
 from freehold_cli.local.patches import (
     api_gateway,
     cloudformation,
+    event_sources,
+    forgetting,
     lambda_failures,
     lambda_layers,
     lambda_logs,
     lambda_workers,
     saving,
+    schedules,
     step_functions,
     streams,
 )
@@ -35,12 +38,19 @@ PATCHES = (
     step_functions.evaluate_task_timeouts,
     streams.honour_partial_failures,
     streams.deliver_after_a_restart,
+    event_sources.read_concurrency_as_a_number,
+    event_sources.tell_what_a_schedule_is_at,
+    schedules.take_a_time_in_its_zone,
     cloudformation.keep_time_to_live,
     cloudformation.accept_alarms_over_several_metrics,
     api_gateway.import_any_methods,
     api_gateway.import_mock_integrations,
     api_gateway.import_gateway_responses,
     saving.write_only_what_changed,
+    forgetting.forget_old_executions,
+    forgetting.forget_old_logs,
+    forgetting.forget_old_events,
+    forgetting.forget_old_transactions,
 )
 
 

@@ -5,44 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from ..errors import Conflict, Invalid, NotFound, StaleWrite
 from ..values.agent import DRAFT, Agent, ModelChoice, PinnedAgent
+from ..values.precondition import ANYTHING, Precondition
 from ..values.run import Session
-from . import keys
+from . import keys, pages
 from . import routes as weighted
 from .contents import Contents
-from .routes import Routes
+from .drafts import Alias, Draft, Version, changed_at, lowest_version, tag
 from .table import Item, Table
 
 NEW = "attribute_not_exists(pk)"
 CACHED_SNAPSHOTS = 64
 WRITE_ATTEMPTS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What `GET /agents/{name}` shows. `latest_version` is 0 before the first; numbers are never used again."""
-
-    name: str
-    digest: str
-    source: dict[str, Any]
-    warnings: tuple[str, ...]
-    updated_at: int
-    latest_version: int
-    rev: int
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    version: int
-    digest: str
-    created_at: int
 
 
 class DynamoAgents:
@@ -85,115 +67,131 @@ class DynamoAgents:
     # -- drafts
 
     def apply(
-        self, tenant: str, agent: Agent, source: dict[str, Any], warnings: tuple[str, ...], *, now: int
+        self,
+        tenant: str,
+        agent: Agent,
+        source: dict[str, Any],
+        warnings: tuple[str, ...],
+        *,
+        now: int,
+        expected: Precondition = ANYTHING,
     ) -> Draft:
-        """Store the draft, and the snapshot that runs on it will pin. The same draft again changes nothing."""
+        """Store the draft, and the snapshot that runs on it will pin. Raises `PreconditionFailed`."""
         digest = self._freeze(tenant, agent)
         for _ in range(WRITE_ATTEMPTS):
             there = self._draft_item(tenant, agent.name)
+            expected.check(f"agent {agent.name}", tag(there))
+            if there and there.get("deleted"):
+                self._clear(tenant, agent.name, there)
             rev, latest = (there["rev"], there["latest_version"]) if there else (0, 0)
-            draft = Draft(agent.name, digest, source, warnings, now, latest, rev + 1)
+            updated_at = changed_at(now, there)
+            draft = Draft(agent.name, digest, source, warnings, updated_at, latest, rev + 1)
+            item = draft.item(tenant, description=agent.description, model=agent.model.model)
+            item |= self._contents.put(_folder(tenant, agent.name), draft.body)
             try:
-                self._put_draft(
-                    tenant, draft, description=agent.description, model=agent.model.model, before=there
-                )
+                self._table.put(item, **_unchanged(there))
             except StaleWrite:
                 continue
             return draft
-        raise Conflict(f"agent {agent.name} is being changed by others; try again")
+        raise _crowded(agent.name)
 
     def draft(self, tenant: str, name: str) -> Draft:
+        item = self._there(tenant, name)
+        return Draft.read(item, self._contents.get(item))
+
+    def _there(self, tenant: str, name: str) -> Item:
         item = self._draft_item(tenant, name)
         if item is None or item.get("deleted"):
             raise NotFound(f"no agent {name}")
-        told = json.loads(self._contents.get(item))
-        return Draft(
-            name,
-            item["digest"],
-            told["source"],
-            tuple(told["warnings"]),
-            item["updated_at"],
-            item["latest_version"],
-            item["rev"],
-        )
+        return item
 
-    def drafts(self, tenant: str) -> Iterator[dict[str, Any]]:
-        """`{name, description, model, updated_at}` of each agent, in order of name."""
-        for item in self._table.query(keys.agents_of(tenant)):
-            if not item.get("deleted"):
-                fields = ("description", "model", "updated_at")
-                yield {"name": item["name"]} | {field: item[field] for field in fields}
+    def drafts(
+        self, tenant: str, *, limit: int, token: str | None = None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """A page of `{name, description, model, updated_at}` of each agent, in order of name."""
+        items, token = pages.page(self._table, keys.agents_of(tenant), limit=limit, token=token)
+        fields = ("name", "description", "model", "updated_at")
+        found = [{field: item[field] for field in fields} for item in items if not item.get("deleted")]
+        return found, token
 
-    def delete(self, tenant: str, name: str) -> None:
+    def delete(self, tenant: str, name: str, *, now: int, expected: Precondition = ANYTHING) -> None:
         """Remove draft, versions and aliases. Snapshots stay for the runs that pinned them, and so does the version
-        counter, so that a number never means two things."""
-        draft = self.draft(tenant, name)
-        item = self._draft_item(tenant, name) or {}
-        # The draft goes last: as long as it is there, a delete that died can be sent again.
-        for kind in ("ALIAS#", "VERSION#"):
+        counter, so that a number never means two things. Raises `PreconditionFailed`, and `NotFound` where the draft
+        is gone already, whose versions and aliases then are too."""
+        for _ in range(WRITE_ATTEMPTS):
+            there = self._draft_item(tenant, name)
+            if there is None or there.get("deleted"):
+                self._clear(tenant, name, there)
+                raise NotFound(f"no agent {name}")
+            expected.check(f"agent {name}", tag(there))
+            kept = {key: value for key, value in there.items() if key not in ("body", "body_ref")}
+            changes = {"deleted": True, "rev": there["rev"] + 1, "updated_at": changed_at(now, there)}
+            try:
+                self._table.put(kept | changes, **_unchanged(there))
+            except StaleWrite:
+                continue
+            self._clear(tenant, name, kept)
+            return
+        raise _crowded(name)
+
+    def _clear(self, tenant: str, name: str, gone: Item | None) -> None:
+        """Take away what a deleted draft has left behind.
+
+        Nothing of an agent that is made anew meanwhile: its versions have higher numbers, and its aliases lead to
+        those alone, since it begins once all else is away.
+        """
+        last = gone["latest_version"] if gone else 0
+        for kind, written_at in (("ALIAS#", "updated_at"), ("VERSION#", "created_at")):
             for each in self._table.query(keys.agent(tenant, name), prefix=kind):
-                key = {"pk": each["pk"], "sk": each["sk"]}
-                self._table.delete(key, condition=f"{NEW} OR kind = :kind", values={":kind": each["kind"]})
-        kept = {key: value for key, value in item.items() if key not in ("body", "body_ref")}
-        self._table.put(
-            kept | {"deleted": True, "rev": draft.rev + 1}, condition="rev = :rev", values={":rev": draft.rev}
-        )
+                if lowest_version(each) > last:
+                    continue
+                # What has taken its place meanwhile stays.
+                seen = {":seen": each[written_at]}
+                with suppress(StaleWrite):
+                    key = {"pk": each["pk"], "sk": each["sk"]}
+                    self._table.delete(key, condition=f"{NEW} OR {written_at} = :seen", values=seen)
 
     def _draft_item(self, tenant: str, name: str) -> Item | None:
         return self._table.get({"pk": keys.agents_of(tenant), "sk": keys.quoted(name)})
 
-    def _put_draft(
-        self, tenant: str, draft: Draft, *, description: str, model: str, before: Item | None
-    ) -> None:
-        told = json.dumps({"source": draft.source, "warnings": draft.warnings}, ensure_ascii=False)
-        item = {
-            "pk": keys.agents_of(tenant),
-            "sk": keys.quoted(draft.name),
-            "schema": 1,
-            "kind": "draft",
-            "name": draft.name,
-            "description": description,
-            "model": model,
-            "digest": draft.digest,
-            "updated_at": draft.updated_at,
-            "latest_version": draft.latest_version,
-            "rev": draft.rev,
-        }
-        item |= self._contents.put(_folder(tenant, draft.name), told)
-        if before is None:
-            self._table.put(item, condition=NEW)
-        else:
-            self._table.put(item, condition="rev = :rev", values={":rev": before["rev"]})
-
     # -- versions
 
-    def freeze(self, tenant: str, name: str, *, now: int) -> Version:
-        """Make the draft the next version."""
+    def freeze(self, tenant: str, name: str, *, now: int, request: str | None = None) -> Version:
+        """Make the draft the next version, which bears the id of the request that asked for it."""
         for _ in range(WRITE_ATTEMPTS):
-            draft = self.draft(tenant, name)
-            item = self._draft_item(tenant, name) or {}
-            number = draft.latest_version + 1
+            item = self._there(tenant, name)
+            number = item["latest_version"] + 1
             frozen = {
                 "pk": keys.agent(tenant, name),
                 "sk": f"VERSION#{number:06d}",
                 "schema": 1,
                 "kind": "version",
-                "digest": draft.digest,
+                "digest": item["digest"],
                 "created_at": now,
+                "request": request,
             }
             frozen |= self._contents.put(_folder(tenant, name), self._contents.get(item))
-            counted = item | {"latest_version": number, "rev": draft.rev + 1}
+            counted = item | {"latest_version": number, "rev": item["rev"] + 1}
             try:
-                self._table.transact([(counted, "rev = :rev", {":rev": draft.rev}), (frozen, NEW, None)])
+                self._table.transact([(counted, "rev = :rev", {":rev": item["rev"]}), (frozen, NEW, None)])
             except StaleWrite:
                 continue
-            return Version(number, draft.digest, now)
-        raise Conflict(f"agent {name} is being changed by others; try again")
+            return Version(number, item["digest"], now)
+        raise _crowded(name)
 
-    def versions(self, tenant: str, name: str) -> list[Version]:
-        self.draft(tenant, name)
-        items = self._table.query(keys.agent(tenant, name), prefix="VERSION#")
-        return [Version(int(item["sk"][8:]), item["digest"], item["created_at"]) for item in items]
+    def frozen_by(self, tenant: str, name: str, request: str) -> Version | None:
+        """The version that this request has made."""
+        items = self._table.query(keys.agent(tenant, name), prefix="VERSION#", newest_first=True)
+        return next((Version.read(item) for item in items if item.get("request") == request), None)
+
+    def versions(
+        self, tenant: str, name: str, *, limit: int, token: str | None = None
+    ) -> tuple[list[Version], str | None]:
+        """A page, in order of number."""
+        self._there(tenant, name)
+        where = keys.agent(tenant, name)
+        items, token = pages.page(self._table, where, prefix="VERSION#", limit=limit, token=token)
+        return [Version.read(item) for item in items], token
 
     def version(self, tenant: str, name: str, version: str) -> tuple[Version, dict[str, Any]]:
         """The version and its configuration."""
@@ -201,37 +199,61 @@ class DynamoAgents:
         item = self._table.get({"pk": keys.agent(tenant, name), "sk": f"VERSION#{number:06d}"})
         if item is None:
             raise NotFound(f"no version {version} of agent {name}")
-        told = json.loads(self._contents.get(item))
-        return Version(number, item["digest"], item["created_at"]), told["source"]
+        return Version.read(item), json.loads(self._contents.get(item))["source"]
 
     # -- aliases
 
     def put_alias(
-        self, tenant: str, name: str, alias: str, routes: Sequence[tuple[str, int]], *, now: int
-    ) -> None:
-        """Lead `alias` to versions by weight. Sessions that began under it stay with the version they began with."""
+        self,
+        tenant: str,
+        name: str,
+        alias: str,
+        routes: Sequence[tuple[str, int]],
+        *,
+        now: int,
+        expected: Precondition = ANYTHING,
+    ) -> Alias:
+        """Lead `alias` to versions by weight. Sessions that began under it stay with the version they began with.
+
+        Raises `PreconditionFailed`.
+        """
         if alias == DRAFT:
             raise Invalid(f"the alias {DRAFT} always means the draft", path="alias")
-        self.draft(tenant, name)
+        self._there(tenant, name)
         found = [(str(self.version(tenant, name, version)[0].version), weight) for version, weight in routes]
-        where = {"pk": keys.agent(tenant, name), "sk": f"ALIAS#{keys.quoted(alias)}"}
-        item = where | {"schema": 1, "kind": "alias", "alias": alias, "updated_at": now}
-        item |= weighted.attributes(weighted.checked(found))
-        # The last writer wins here on purpose; the condition only keeps what else lies under the key.
-        self._table.put(item, condition=f"{NEW} OR kind = :kind", values={":kind": "alias"})
+        made = weighted.checked(found)
+        where = _alias(tenant, name, alias)
+        for _ in range(WRITE_ATTEMPTS):
+            there = self._table.get(where)
+            expected.check(f"alias {alias}", tag(there))
+            told = Alias(alias, made, changed_at(now, there))
+            item = where | {"schema": 1, "kind": "alias", "alias": alias, "updated_at": told.updated_at}
+            item |= weighted.attributes(made)
+            try:
+                if there is None:
+                    self._table.put(item, condition=NEW)
+                else:
+                    seen = {":seen": there["updated_at"]}
+                    self._table.put(item, condition="updated_at = :seen", values=seen)
+            except StaleWrite:
+                continue
+            return told
+        raise Conflict(f"alias {alias} is being changed by others; try again")
 
-    def aliases(self, tenant: str, name: str) -> list[tuple[str, Routes]]:
-        """In order of alias, each with its routes in order of version."""
-        self.draft(tenant, name)
-        items = self._table.query(keys.agent(tenant, name), prefix="ALIAS#")
-        return [(item["alias"], weighted.of(item)) for item in items]
+    def aliases(
+        self, tenant: str, name: str, *, limit: int, token: str | None = None
+    ) -> tuple[list[Alias], str | None]:
+        """A page in order of alias, each with its routes in order of version."""
+        self._there(tenant, name)
+        where = keys.agent(tenant, name)
+        items, token = pages.page(self._table, where, prefix="ALIAS#", limit=limit, token=token)
+        return [Alias.read(item) for item in items], token
 
-    def alias(self, tenant: str, name: str, alias: str) -> Routes:
-        """The versions that the alias leads to, with their weights."""
-        item = self._table.get({"pk": keys.agent(tenant, name), "sk": f"ALIAS#{keys.quoted(alias)}"})
+    def alias(self, tenant: str, name: str, alias: str) -> Alias:
+        item = self._table.get(_alias(tenant, name, alias))
         if item is None:
             raise NotFound(f"no alias {alias} of agent {name}")
-        return weighted.of(item)
+        return Alias.read(item)
 
     # -- pinning
 
@@ -251,12 +273,26 @@ class DynamoAgents:
         if alias in (None, DRAFT):
             digest = self.draft(tenant, name).digest
             return PinnedAgent(self.snapshot(tenant, name, digest), DRAFT, DRAFT, digest)
-        self.draft(tenant, name)
-        routes = self.alias(tenant, name, alias)
+        self._there(tenant, name)
+        routes = self.alias(tenant, name, alias).routes
         chosen = weighted.chosen(routes, name=name, alias=alias, session_id=session_id)
         version, _ = self.version(tenant, name, chosen)
         agent = self.snapshot(tenant, name, version.digest)
         return PinnedAgent(agent, str(version.version), alias, version.digest)
+
+
+def _alias(tenant: str, name: str, alias: str) -> keys.Key:
+    return {"pk": keys.agent(tenant, name), "sk": f"ALIAS#{keys.quoted(alias)}"}
+
+
+def _unchanged(there: Item | None) -> dict[str, Any]:
+    if there is None:
+        return {"condition": NEW}
+    return {"condition": "rev = :rev", "values": {":rev": there["rev"]}}
+
+
+def _crowded(name: str) -> Conflict:
+    return Conflict(f"agent {name} is being changed by others; try again")
 
 
 def _folder(tenant: str, name: str) -> str:

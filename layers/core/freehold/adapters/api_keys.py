@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Invalid, NotFound, StaleWrite
-from . import keys
+from ..values.access import SCOPES, TENANT
+from . import keys, pages
 from .table import Table
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-SCOPES = ("run", "read", "approve", "admin", "gateway")
-TENANT = re.compile(r"[a-z0-9-]{1,40}")
 KEY = re.compile(r"fh_(?P<tenant>[a-z0-9-]{1,40})_(?P<id>[a-f0-9]{12})_(?P<secret>[a-f0-9]{64})")
 
 
@@ -53,15 +52,26 @@ class ApiKeys:
         self._table = Table(client, table)
 
     def create(
-        self, *, tenant: str, name: str, scopes: Sequence[str], now: int, expires_at: int | None = None
+        self,
+        *,
+        tenant: str,
+        name: str,
+        scopes: Sequence[str],
+        now: int,
+        expires_at: int | None = None,
+        key_id: str | None = None,
+        again: bool = False,
     ) -> NewKey:
-        """Times are epoch seconds. Raises `Invalid`."""
+        """Times are epoch seconds. Raises `Invalid`.
+
+        `again`: what an earlier attempt made under the `key_id`, whose text nobody has seen, gets another secret.
+        """
         if not scopes or len(set(scopes)) < len(scopes) or not set(scopes) <= set(SCOPES):
             given = ", ".join(scopes) or "nothing"
             raise Invalid(f"is {given}; allowed are {', '.join(SCOPES)}, each once", path="scopes")
         if not TENANT.fullmatch(tenant):
             raise Invalid("is 1 to 40 of a-z, 0-9 and -", path="tenant")
-        key_id, secret = secrets.token_hex(6), secrets.token_hex(32)
+        key_id, secret = key_id or secrets.token_hex(6), secrets.token_hex(32)
         key = ApiKey(tenant, key_id, name, tuple(scopes), now, expires_at)
         item = {
             "pk": keys.api_keys_of(tenant),
@@ -70,11 +80,16 @@ class ApiKeys:
             "kind": "api_key",
             "name": name,
             "scopes": list(scopes),
-            "secret_hash": _hash(secret),
+            "secret_hash": digest(secret),
             "created_at": now,
             "expires_at": expires_at,
         }
-        self._table.put(item, condition="attribute_not_exists(pk)")
+        there = self._table.get({"pk": keys.api_keys_of(tenant), "sk": key_id}) if again else None
+        if there is None:
+            self._table.put(item, condition="attribute_not_exists(pk)")
+        else:
+            seen = {":hash": there["secret_hash"]}
+            self._table.put(item, condition="secret_hash = :hash", values=seen)
         return NewKey(key, f"fh_{tenant}_{key_id}_{secret}")
 
     def verify(self, text: str, *, now: int) -> ApiKey | None:
@@ -83,13 +98,17 @@ class ApiKeys:
         if parts is None:
             return None
         item = self._table.get({"pk": keys.api_keys_of(parts["tenant"]), "sk": parts["id"]})
-        if item is None or not hmac.compare_digest(item["secret_hash"], _hash(parts["secret"])):
+        if item is None or not hmac.compare_digest(item["secret_hash"], digest(parts["secret"])):
             return None
         key = _read(parts["tenant"], item)
         return key if key.expires_at is None or key.expires_at > now else None
 
-    def list(self, tenant: str) -> Sequence[ApiKey]:
-        return [_read(tenant, item) for item in self._table.query(keys.api_keys_of(tenant))]
+    def list(
+        self, tenant: str, *, limit: int, token: str | None = None
+    ) -> tuple[Sequence[ApiKey], str | None]:
+        """A page, in order of id."""
+        items, token = pages.page(self._table, keys.api_keys_of(tenant), limit=limit, token=token)
+        return [_read(tenant, item) for item in items], token
 
     def revoke(self, tenant: str, key_id: str) -> None:
         """Raises `NotFound`. Takes effect everywhere once the authorizer's cache has run out (60 s)."""
@@ -100,7 +119,7 @@ class ApiKeys:
             raise NotFound(f"no key {key_id}") from error
 
 
-def _hash(secret: str) -> str:
+def digest(secret: str) -> str:
     """The secret is 256 random bits, so a plain digest is as good as a slow one."""
     return hashlib.sha256(secret.encode()).hexdigest()
 

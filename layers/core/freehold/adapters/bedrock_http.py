@@ -38,8 +38,19 @@ class BedrockHttp:
         self._credentials, self._endpoints = credentials, endpoints
         self._pool = pool or keep_alive_pool()
 
-    def post(self, host: Host, path: str, body: bytes, timeout_seconds: float) -> Answer:
-        """Any answer of the server; raises `ModelUnavailable` where none came and `ModelRejected` unsigned."""
+    def post(
+        self,
+        host: Host,
+        path: str,
+        body: bytes,
+        timeout_seconds: float,
+        *,
+        hear: Callable[[bytes], None] | None = None,
+    ) -> Answer:
+        """Any answer of the server; raises `ModelUnavailable` where none came and `ModelRejected` unsigned.
+
+        `hear` gets the body of a 200 as it comes.
+        """
         url = _safe(self._endpoints[host]) + path
         keys = self._frozen()
         request = AWSRequest(
@@ -55,7 +66,7 @@ class BedrockHttp:
         SigV4Auth(keys, _SIGNING_NAMES[host], self.region).add_auth(request)
         headers = {name: str(value) for name, value in request.headers.items()}
         secrets = [secret for secret in (keys.token, headers["Authorization"]) if secret]
-        return post(self._pool, url, body, headers, timeout_seconds, secrets=secrets)
+        return post(self._pool, url, body, headers, timeout_seconds, secrets=secrets, hear=hear)
 
     def _frozen(self) -> ReadOnlyCredentials:
         try:

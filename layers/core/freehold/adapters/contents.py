@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 INLINE_BYTES = 32 * 1024
+# A lap with its results is seldom more.
+MOST_KEPT_BYTES = 16 * 1024 * 1024
 
 
 class Contents:
@@ -91,3 +94,18 @@ class Contents:
         if "body" in stored:
             return str(stored["body"])
         return self.get_bytes(str(stored["body_ref"])).decode()
+
+
+class KeptContents(Contents):
+    """`Contents` for whoever reads the same ones again and again: what lies under a digest never changes."""
+
+    def __init__(self, s3: S3Client, bucket: str) -> None:
+        super().__init__(s3, bucket)
+        self._kept = OrderedDict[str, bytes]()
+
+    def get_bytes(self, key: str) -> bytes:
+        data = self._kept.pop(key, None)
+        self._kept[key] = data = super().get_bytes(key) if data is None else data
+        while sum(map(len, self._kept.values())) > MOST_KEPT_BYTES and len(self._kept) > 1:
+            self._kept.popitem(last=False)
+        return data

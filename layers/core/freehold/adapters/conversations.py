@@ -14,6 +14,7 @@ from ..values.run import Principal, Run, RunKey, Session
 from . import keys
 from .contents import Contents
 from .items import NOT_ERASED, THERE, Items, kind_or_new, unchanged_session
+from .live_texts import DynamoLiveTexts
 from .memories import forgotten, remembered
 from .records import Records, folder
 from .table import BATCH_READS, Item, OnKey, Put, Table
@@ -29,8 +30,8 @@ MOST_FORGOTTEN = 90
 class DynamoConversations:
     """`Conversations`."""
 
-    def __init__(self, table: Table, records: Records, contents: Contents) -> None:
-        self._table, self._records, self._contents = table, records, contents
+    def __init__(self, table: Table, records: Records, contents: Contents, live: DynamoLiveTexts) -> None:
+        self._table, self._records, self._contents, self._live = table, records, contents, live
         self._items = Items(records)
 
     def lease(self, tenant: str, conversation: str) -> Lease | None:
@@ -104,9 +105,11 @@ class DynamoConversations:
         runs = [key for key in found if RUN.fullmatch(key["sk"])]
         links = [key for key in found if key["sk"].startswith(keys.LINKS)]
         rest = [key for key in found if not RUN.fullmatch(key["sk"]) and not key["sk"].startswith(keys.LINKS)]
-        # Runs first, so that no step finds half of one. Objects after the items that refer to them, but before the
-        # links, so that whoever asks again after a failure finds that something is left.
+        # Runs first, so that no step finds half of one. Objects after the items that refer to them, and texts in the
+        # making once nobody finds the run to follow, but before the links, so that whoever asks again after a failure
+        # finds that something is left.
         self._table.delete_all(runs + rest)
+        self._live.erase(lease.key)
         objects = self._contents.delete_all(folder(lease.key))
         self._table.delete_all(links)
         return Erased(runs=len(runs), items=len(found), objects=objects)

@@ -12,6 +12,8 @@ from .records import Records, folder
 from .table import Item, Put, Values
 
 IDEMPOTENCY_SECONDS = 86_400
+# A message that lay among the dead letters for all of their 14 days is still known when it is put back.
+IDEMPOTENCY_SECONDS_OF_MESSAGES = 15 * 86_400
 # Longer than notes are kept after the last run of their session; each of its runs puts the link again.
 LINK_SECONDS = 400 * 86_400
 NEW = "attribute_not_exists(pk)"
@@ -145,8 +147,19 @@ def used(run: Run, idempotency: tuple[str, str], *, at: int) -> Put:
     """What makes a repeat of a request with that key and digest find the run."""
     key, digest = idempotency
     item = keys.idempotency(run.tenant, key) | {"run_id": run.key.run_id, "request_digest": digest}
-    expires = {"expires_at": at // 1000 + IDEMPOTENCY_SECONDS}
-    return item | expires | {"schema": 1, "kind": "idempotency"}, NEW, None
+    # No key that came by HTTP has a blank.
+    seconds = IDEMPOTENCY_SECONDS_OF_MESSAGES if " " in key else IDEMPOTENCY_SECONDS
+    expires = {"expires_at": at // 1000 + seconds}
+    return item | expires | {"schema": 1, "kind": "idempotency"}, *new_or_expired(at)
+
+
+def new_or_expired(now: int) -> tuple[str, Values]:
+    """DynamoDB removes what has expired within some days, and not at once."""
+    return f"{NEW} OR expires_at < :now", {":now": now // 1000}
+
+
+def has_expired(item: Item, now: int) -> bool:
+    return item["expires_at"] < now // 1000
 
 
 def kind_or_new(kind: str) -> tuple[str, Values]:

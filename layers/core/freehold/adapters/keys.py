@@ -230,6 +230,31 @@ def time_of(listed: str) -> int:
     return int(listed.split("#")[0])
 
 
+# The events table: what is told of a run while it goes on, in one partition for the conversation.
+
+
+def live(key: RunKey) -> str:
+    return f"LIVE#{quoted(key.tenant)}#{quoted(key.conversation)}"
+
+
+def watched(key: RunKey) -> Key:
+    return {"pk": live(key), "sk": f"{turn(key.turn)}#WATCHED"}
+
+
+def pieces(number: int, lap: int) -> str:
+    """Prefix of what was told of the text of a turn's lap."""
+    return f"{turn(number)}#LAP#{lap:04d}#"
+
+
+def piece(key: RunKey, lap: int, began_at: int, attempt: str, offset: int) -> Key:
+    """Attempts in the order in which they began, and each from its beginning."""
+    place = f"{began_at:015d}#{quoted(attempt)}#{offset:09d}"
+    return {"pk": live(key), "sk": f"{pieces(key.turn, lap)}{place}"}
+
+
+# The agents table.
+
+
 def agents_of(tenant: str) -> str:
     return f"AGENTS#{quoted(tenant)}"
 
@@ -240,3 +265,18 @@ def agent(tenant: str, name: str) -> str:
 
 def api_keys_of(tenant: str) -> str:
     return f"KEYS#{quoted(tenant)}"
+
+
+def triggers_of(tenant: str) -> str:
+    """Where a tenant's schedules and patterns of events lie."""
+    return f"TRIGGERS#{quoted(tenant)}"
+
+
+def tokens_of(tenant: str) -> str:
+    """Where the short-lived tokens of AWS principals lie."""
+    return f"TOKENS#{quoted(tenant)}"
+
+
+def access(kind: str) -> str:
+    """The one kind of key without a tenant: what lies there says which tenant it is."""
+    return f"ACCESS#{quoted(kind)}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -11,11 +9,10 @@ from typing import TypeVar
 
 import msgspec
 
-from ..errors import Invalid
 from ..values.decision import Parked
 from ..values.memory import Summary
 from ..values.run import Lap, Run, RunKey, Session
-from . import keys
+from . import keys, pages
 from .records import Record, Records
 from .table import Item, Table
 
@@ -24,8 +21,6 @@ T = TypeVar("T", Run, Session, Summary)
 INDEX_PAGES = 10
 # Lambda answers with 6 MB at most, and what an API answers is JSON text inside JSON.
 PAGE_BYTES = 5_500_000
-MARK_LENGTH = 16
-LONGEST_PLACE = 200
 MOST_OF_MEMORY = 200
 
 
@@ -52,10 +47,19 @@ class Lists:
         self._table, self._records = table, records
 
     def runs(
-        self, tenant: str, *, wanted: Mapping[str, str], limit: int, token: str | None
+        self,
+        tenant: str,
+        *,
+        wanted: Mapping[str, str],
+        limit: int,
+        token: str | None,
+        created: tuple[int | None, int | None] = (None, None),
     ) -> tuple[list[Run], str | None]:
-        """The tenant's runs, newest first, with the `wanted` values. A page may be short while more follow."""
-        return self._newest(keys.runs_of(tenant), Run, wanted, limit, token)
+        """The tenant's runs, newest first, with the `wanted` values. A page may be short while more follow.
+
+        `created` bounds when (epoch ms): the first bound is included, the second is not.
+        """
+        return self._newest(keys.runs_of(tenant), Run, wanted, limit, token, created)
 
     def sessions(
         self, tenant: str, *, wanted: Mapping[str, str], limit: int, token: str | None
@@ -71,7 +75,7 @@ class Lists:
         A page may be short while more follow.
         """
         listing, found = keys.approvals_of(tenant), list[tuple[str, RunKey]]()
-        after, place, more = _place(listing, token), None, INDEX_PAGES * limit
+        after, place, more = pages.place(listing, token), None, INDEX_PAGES * limit
         for place, item in self._listed(listing, place=after, page=limit, oldest_first=True):
             more -= 1
             parked = self._records.decode(item, Parked) if item else None
@@ -88,7 +92,7 @@ class Lists:
     ) -> tuple[list[tuple[Run, Lap]], str | None]:
         """As many of the runs as one answer holds; `end` is where the page ends otherwise."""
         if not found:
-            return [], _token(listing, end)
+            return [], pages.token_of(listing, end)
         items = self._table.get_all([keys.run(key) for _, key in found])
         outlines = [self._records.outline(item, Run) if item else None for item in items]
         runs = [
@@ -97,7 +101,7 @@ class Lists:
             if run and run.status == "AWAITING"
         ]
         if not runs:
-            return [], _token(listing, end)
+            return [], pages.token_of(listing, end)
         laps = self._table.get_all([keys.lap(run.key, run.pending[0].lap) for _, run in runs])
         told, room, before = list[tuple[Run, Lap]](), PAGE_BYTES, None
         for (place, run), item in zip(runs, laps, strict=True):
@@ -105,10 +109,10 @@ class Lists:
                 lap = self._records.decode(item, Lap)
                 room -= sent_bytes(lap)
                 if told and room < 0:
-                    return told, _token(listing, before)
+                    return told, pages.token_of(listing, before)
                 told.append((run, lap))
             before = place
-        return told, _token(listing, end)
+        return told, pages.token_of(listing, end)
 
     def summaries(
         self, tenant: str, agent: str, *, limit: int, token: str | None
@@ -134,19 +138,30 @@ class Lists:
         return found[::-1]
 
     def _newest(
-        self, listing: str, kind: type[T], wanted: Mapping[str, str], limit: int, token: str | None
+        self,
+        listing: str,
+        kind: type[T],
+        wanted: Mapping[str, str],
+        limit: int,
+        token: str | None,
+        within: tuple[int | None, int | None] = (None, None),
     ) -> tuple[list[T], str | None]:
-        place, found, room, more = _place(listing, token), list[T](), PAGE_BYTES, INDEX_PAGES * limit
+        place, found, room, more = pages.place(listing, token), list[T](), PAGE_BYTES, INDEX_PAGES * limit
+        first, end = within
+        if end is not None:
+            place = min(place or keys.listed_at(end, ""), keys.listed_at(end, ""))
         for at, item in self._listed(listing, place=place, page=limit):
+            if first is not None and keys.time_of(at) < first:
+                break
             if item and all(item.get(name) == value for name, value in wanted.items()):
                 record = self._records.decode(item, kind)
                 room -= sent_bytes(record)
                 if found and room < 0:
-                    return found, _token(listing, place)
+                    return found, pages.token_of(listing, place)
                 found.append(record)
             place, more = at, more - 1
             if len(found) == limit or not more:
-                return found, _token(listing, place)
+                return found, pages.token_of(listing, place)
         return found, None
 
     def _listed(
@@ -176,9 +191,9 @@ class Lists:
             keys.waits(turn),
         )
         listing = f"{partition} {prefixes[0]}"
-        after = _place(listing, token)
+        after = pages.place(listing, token)
         if after is not None and not after.startswith(prefixes):
-            raise _no_token()
+            raise pages.no_token()
         found, last = self._under(partition, prefixes, limit, after)
         records: list[tuple[int, Record]] = []
         room = PAGE_BYTES
@@ -186,10 +201,10 @@ class Lists:
             record = self._records.read(item)
             room -= sent_bytes(record)
             if records and room < 0:
-                return Page(tuple(records), _token(listing, after))
+                return Page(tuple(records), pages.token_of(listing, after))
             records.append((keys.turn_of(item["sk"]), record))
             after = item["sk"]
-        return Page(tuple(records), _token(listing, last))
+        return Page(tuple(records), pages.token_of(listing, last))
 
     def _under(
         self, partition: str, prefixes: tuple[str, ...], limit: int, after: str | None
@@ -206,31 +221,3 @@ class Lists:
                 # Whether another kind follows is seen on the next page.
                 return found, last or (found[-1]["sk"] if prefix != prefixes[-1] else None)
         return found, last
-
-
-def _token(listing: str, place: str | None) -> str | None:
-    """A place in a list, marked with the list, so that it opens no other list and no other tenant's."""
-    if place is None:
-        return None
-    return base64.urlsafe_b64encode(f"{_mark(listing, place)}{place}".encode()).decode().rstrip("=")
-
-
-def _place(listing: str, token: str | None) -> str | None:
-    if token is None:
-        return None
-    try:
-        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
-    except ValueError as error:
-        raise _no_token() from error
-    mark, place = text[:MARK_LENGTH], text[MARK_LENGTH:]
-    if not 0 < len(place) <= LONGEST_PLACE or mark != _mark(listing, place):
-        raise _no_token()
-    return place
-
-
-def _mark(listing: str, place: str) -> str:
-    return hashlib.sha256(f"{listing}\n{place}".encode()).hexdigest()[:MARK_LENGTH]
-
-
-def _no_token() -> Invalid:
-    return Invalid("is no token that this list returned", path="nextToken")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -16,8 +19,11 @@ from freehold.errors import ModelUnavailable
 from freehold.values.text import without_arns
 
 LONGEST_ANSWER = 32 * 1024 * 1024
+# In words about streaming, which are not those of gateways about what stands behind them.
+STREAMS = re.compile("(?<!up)(?<!down)stream", re.IGNORECASE)
 _CHUNK = 65_536
 _CONNECT_SECONDS = 10.0
+_LATE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,12 @@ def post(
     timeout_seconds: float,
     *,
     secrets: Sequence[str] = (),
+    hear: Callable[[bytes], None] | None = None,
 ) -> Answer:
-    """Raises `ModelUnavailable` where no whole answer came in time. An error's answer never shows the `secrets`."""
+    """Raises `ModelUnavailable` where no whole answer came in time. An error's answer never shows the `secrets`.
+
+    `hear` gets the body of a 200 piece by piece, as it comes.
+    """
     deadline = time.monotonic() + timeout_seconds
     connect = min(_CONNECT_SECONDS, timeout_seconds)
     try:
@@ -61,7 +71,7 @@ def post(
             redirect=False,
             preload_content=False,
         )
-        content = _read(response, deadline)
+        content = _read(response, deadline, hear if response.status == 200 else None)
     except (urllib3.exceptions.HTTPError, OSError) as error:
         reason = _masked(f"{type(error).__name__}: {error}".encode(), secrets).decode()
         host = urlsplit(url).hostname
@@ -71,21 +81,59 @@ def post(
     return Answer(response.status, response.headers, shown)
 
 
-def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-    """The body. A read timeout starts anew with each byte, so that a trickle is judged by the clock."""
+def _read(response: urllib3.BaseHTTPResponse, deadline: float, hear: Callable[[bytes], None] | None) -> bytes:
     chunks: list[bytes] = []
-    size = 0
-    while chunk := response.read1(_CHUNK):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > LONGEST_ANSWER:
-            response.close()
-            raise urllib3.exceptions.ResponseError(f"the answer is longer than {LONGEST_ANSWER:,} bytes")
-        if time.monotonic() > deadline:
-            response.close()
-            raise urllib3.exceptions.TimeoutError("the answer was still arriving")
+    try:
+        with ended_at(deadline, response):
+            for chunk in _chunks(response, deadline):
+                chunks.append(chunk)
+                if hear:
+                    hear(chunk)
+    except BaseException:
+        # Nobody reads what is still to come, so the server need not write it.
+        response.close()
+        raise
     response.release_conn()
     return b"".join(chunks)
+
+
+def _chunks(response: urllib3.BaseHTTPResponse, deadline: float) -> Generator[bytes]:
+    """The body. A read timeout starts anew with each byte, so that a trickle is judged by the clock."""
+    size = 0
+    while chunk := response.read1(_CHUNK):
+        size += len(chunk)
+        if size > LONGEST_ANSWER:
+            raise urllib3.exceptions.ResponseError(f"the answer is longer than {LONGEST_ANSWER:,} bytes")
+        yield chunk
+        in_time(deadline)
+    in_time(deadline)
+
+
+def in_time(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise urllib3.exceptions.TimeoutError("the answer was still arriving")
+
+
+@contextmanager
+def ended_at(deadline: float, response: object) -> Generator[None]:
+    """Wake whoever still waits for more of the response by then, as if nothing more came."""
+    shutdown = getattr(response, "shutdown", None)
+    if shutdown is None:
+        yield
+        return
+    timer = threading.Timer(max(0.0, deadline - time.monotonic()) + _LATE_SECONDS, _ended, (shutdown,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _ended(shutdown: Callable[[], None]) -> None:
+    # Whatever is wrong with it, it has ended.
+    with suppress(OSError, ValueError, RuntimeError):
+        shutdown()
 
 
 def _masked(content: bytes, secrets: Sequence[str]) -> bytes:

@@ -11,12 +11,15 @@ adapter sends what most of them take:
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import urllib3
 
 from freehold.errors import ContextTooLong, Invalid, ModelRejected, ModelThrottled, ModelUnavailable
+from freehold.ports import Tell
 from freehold.values.model import (
     Message,
     ModelReply,
@@ -28,14 +31,36 @@ from freehold.values.model import (
     UserMessage,
 )
 
-from .model_http import excerpt, fields, keep_alive_pool, objects, parsed, post, server_message
-from .openai_parts import cache_key, data_uri, outcome_text, replayable, said, too_long, usage
+from .chat_stream import ChatStream, content_text
+from .model_http import (
+    Answer,
+    excerpt,
+    fields,
+    keep_alive_pool,
+    objects,
+    parsed,
+    post,
+    server_message,
+)
+from .openai_parts import (
+    cache_key,
+    data_uri,
+    outcome_text,
+    refuses_streams,
+    replayable,
+    said,
+    too_long,
+    usage,
+)
+from .spoken import Spoken
 
+# For a second request, where the first one took its time to be refused.
+LEAST_SECONDS = 1.0
 _STOPS: dict[str, Stop] = {"length": "length", "content_filter": "filtered"}
 
 
 class OpenAICompatible:
-    """One attempt per `reply`, never streamed. The key stays out of every error."""
+    """One attempt per `reply`, streamed where the server can. The key stays out of every error."""
 
     def __init__(self, url: str, key: str | None = None, pool: urllib3.PoolManager | None = None) -> None:
         """`url` is the part before `/chat/completions`, usually ending in `/v1`."""
@@ -50,22 +75,56 @@ class OpenAICompatible:
         self._host = parts.hostname
         self._key = key
         self._pool = pool or keep_alive_pool()
+        self._streams = True
 
-    def reply(self, request: ModelRequest) -> ModelReply:
-        body = json.dumps(request_body(request, of_openai=self._host == "api.openai.com")).encode()
+    def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
+        if tell is None:
+            return self._whole(request, request.timeout_seconds)
+        spoken, began = Spoken(tell), time.monotonic()
+        if not self._streams:
+            return spoken.settled(self._whole(request, request.timeout_seconds))
+        arriving = ChatStream(self._host, spoken)
+        answer = self._post(request, request.timeout_seconds, arriving)
+        if refuses_streams(answer):
+            left = request.timeout_seconds - (time.monotonic() - began)
+            reply = self._whole(request, max(LEAST_SECONDS, left))
+            self._streams = False
+        else:
+            reply = self._read(answer, request, arriving.completion)
+            # One that counts nothing in streams leaves limits and costs with nothing to go by.
+            self._streams = bool(reply.usage.total)
+        return spoken.settled(reply)
+
+    def _whole(self, request: ModelRequest, seconds: float) -> ModelReply:
+        answer = self._post(request, seconds)
+        return self._read(answer, request, lambda content: parsed(content, self._host))
+
+    def _read(
+        self, answer: Answer, request: ModelRequest, completion: Callable[[bytes], dict[str, Any]]
+    ) -> ModelReply:
+        if answer.status != 200:
+            raise self._failure(answer)
+        return read_reply(completion(answer.content), request.model, self._host, answer.content)
+
+    def _post(self, request: ModelRequest, seconds: float, arriving: ChatStream | None = None) -> Answer:
+        asked = request_body(request, of_openai=self._host == "api.openai.com")
+        if arriving:
+            asked |= {"stream": True, "stream_options": {"include_usage": True}}
         headers = {"content-type": "application/json", "accept": "application/json"}
         if self._key:
             headers["authorization"] = f"Bearer {self._key}"
         secrets = (self._key,) if self._key else ()
-        answer = post(self._pool, self._url, body, headers, request.timeout_seconds, secrets=secrets)
-        if answer.status == 200:
-            return read_reply(answer.content, request.model, self._host)
+        hear = arriving.hear if arriving else None
+        body = json.dumps(asked).encode()
+        return post(self._pool, self._url, body, headers, seconds, secrets=secrets, hear=hear)
+
+    def _failure(self, answer: Answer) -> Exception:
         message, words = f"{self._host} answered {answer.status}", server_message(answer.content)
         if answer.status == 429:
-            raise ModelThrottled(message, words=words)
+            return ModelThrottled(message, words=words)
         if answer.status in (408, 409, 425) or answer.status >= 500:
-            raise ModelUnavailable(message, words=words)
-        raise (ContextTooLong if too_long(words) else ModelRejected)(message, words=words)
+            return ModelUnavailable(message, words=words)
+        return (ContextTooLong if too_long(words) else ModelRejected)(message, words=words)
 
 
 def request_body(request: ModelRequest, *, of_openai: bool = False) -> dict[str, Any]:
@@ -149,9 +208,8 @@ def _parts(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
     return content
 
 
-def read_reply(content: bytes, model: str, host: str) -> ModelReply:
-    """Raises `ModelUnavailable`, with what was wrong, where a 200 holds no completion."""
-    answer = parsed(content, host)
+def read_reply(answer: dict[str, Any], model: str, host: str, content: bytes) -> ModelReply:
+    """Raises `ModelUnavailable`, with what was wrong and the `content` it came as, where it is no completion."""
     choices = objects(answer.get("choices"))
     first = choices[0] if choices else {}
     if not isinstance(first.get("message"), dict):
@@ -163,19 +221,12 @@ def read_reply(content: bytes, model: str, host: str) -> ModelReply:
     calls = _calls(message.get("tool_calls"), host) if stop != "filtered" else ()
     calls = calls[:-1] if stop == "length" else calls
     return ModelReply(
-        text=_text(message.get("content")) or (refusal if isinstance(refusal, str) else ""),
+        text=content_text(message.get("content")) or (refusal if isinstance(refusal, str) else ""),
         calls=calls,
         usage=_usage(fields(answer.get("usage"))),
         stop="tools" if calls and stop == "end" else stop,
         model=str(answer.get("model") or model),
     )
-
-
-def _text(content: object) -> str:
-    """Some servers answer with a list of parts, as the API allows in requests."""
-    if isinstance(content, list):
-        return "".join(str(part.get("text") or "") for part in objects(cast("list[object]", content)))
-    return content if isinstance(content, str) else ""
 
 
 def _calls(value: object, host: str) -> tuple[ToolUse, ...]:

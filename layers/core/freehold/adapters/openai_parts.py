@@ -6,10 +6,11 @@ import json
 import re
 from hashlib import sha256
 
+from freehold.errors import ContextTooLong, FreeholdError, ModelRejected, ModelThrottled, ModelUnavailable
 from freehold.values.model import Image, ToolOutcome, Usage
 from freehold.values.text import well_formed
 
-from .model_http import count, fields
+from .model_http import STREAMS, Answer, count, fields, server_message
 
 # Each server words it in its own way, Bedrock in two; not each has a code for it.
 _TOO_LONG = re.compile(
@@ -53,6 +54,30 @@ def data_uri(image: Image) -> str:
 def too_long(words: str) -> bool:
     """Whether an error speaks of a conversation that does not fit the model's window."""
     return _TOO_LONG.search(words) is not None
+
+
+def refuses_streams(answer: Answer) -> bool:
+    """Whether a server that was asked for a stream says that it has none, or not in this way."""
+    about = STREAMS.search(server_message(answer.content))
+    return answer.status in (400, 403, 404, 405, 422, 501) and about is not None
+
+
+def failure_in_stream(error: object, host: str) -> FreeholdError:
+    """What a server sends for an answer that it cannot go on with; by its code or its type, as far as it has any."""
+    told = fields(error)
+    words = str(told.get("message") or (error if isinstance(error, str) else "(no reason given)"))[:1000]
+    code = told.get("code") or told.get("type")
+    name, status = f"{code} {told.get('type')}".lower(), _status(code)
+    kind: type[FreeholdError] = ModelUnavailable
+    if status == 429 or any(each in name for each in ("rate_limit", "throttl", "quota")):
+        kind = ModelThrottled
+    elif too_long(words) or "invalid" in name or status in range(400, 408):
+        kind = ContextTooLong if too_long(words) else ModelRejected
+    return kind(f"{host} broke off its answer ({code})", words=words)
+
+
+def _status(code: object) -> int:
+    return int(code) if isinstance(code, int) or (isinstance(code, str) and code.isdecimal()) else 0
 
 
 def cache_key(conversation: str) -> str | None:

@@ -13,7 +13,7 @@ from freehold.errors import (
 )
 from freehold.values.model import ModelReply, Stop, ToolUse, Usage
 
-from .model_http import excerpt, fields, objects, parsed
+from .model_http import excerpt, fields, objects
 from .openai_parts import too_long, usage
 from .responses_reasoning import Item, kept
 
@@ -26,9 +26,11 @@ _PASSING: dict[object, type[FreeholdError]] = {
 }
 
 
-def read_response(content: bytes, model: str, host: str) -> ModelReply:
-    """Raises what the response itself failed with, and `ModelUnavailable` where it is none or not finished."""
-    response = parsed(content, host)
+def read_response(response: Item, model: str, host: str, content: bytes) -> ModelReply:
+    """Raises what the response itself failed with, and `ModelUnavailable` where it is none or not finished.
+
+    `content` is what it came as.
+    """
     status = response.get("status", "completed")
     if status == "failed":
         raise _failure(fields(response.get("error")), host)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Any
 
 from freehold.errors import FreeholdError
+from freehold.ports import Tell
 from freehold.values.model import ModelReply, ModelRequest, ToolUse, Usage
 
 
@@ -24,7 +26,7 @@ class ScriptedModel:
         """How many times the model was asked, errors included."""
         return len(self.requests)
 
-    def reply(self, request: ModelRequest) -> ModelReply:
+    def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
         with self._lock:
             index = len(self.requests)
             self.requests.append(request)
@@ -34,6 +36,9 @@ class ScriptedModel:
         answer = self._replies[index]
         if isinstance(answer, FreeholdError):
             raise answer
+        if tell:
+            for word in re.findall(r"\s*\S+|\s+", answer.text):
+                tell(word)
         return answer
 
 

@@ -9,7 +9,7 @@ from itertools import chain
 from ..values.content import Image
 from ..values.conversation import Compaction, Place
 from ..values.decision import Decision
-from ..values.history import History
+from ..values.history import Glance, History
 from ..values.run import (
     ENDED,
     Discarded,
@@ -24,9 +24,9 @@ from ..values.run import (
     Totals,
 )
 from . import keys
-from .items import written_at
+from .items import has_expired, written_at
 from .records import OfRun, Records
-from .table import Item, Table
+from .table import BATCH_READS, Item, Table
 
 LAST_ITEMS = 100
 BEGINNING = Place()
@@ -60,6 +60,18 @@ class SessionReads:
         begins = within.begins if within else Place(key.turn)
         found = self._histories(self._turns(key, begins, key.turn))
         return replace(found[0], before=within.covered if within else Totals()) if found else None
+
+    def history_from(self, key: RunKey, lap: int) -> History | None:
+        found = self._histories(self._turns(key, Place(key.turn, max(lap - 1, 0)), key.turn))
+        return found[0] if found else None
+
+    def glance(self, key: RunKey, lap: int, calls: Sequence[int]) -> Glance:
+        # Of more calls than fit into one request, the first ones tell: the others are read with them.
+        asked = calls[: BATCH_READS - 2]
+        wanted = [keys.run(key), keys.lap(key, lap), *(keys.call(key, lap - 1, call) for call in asked)]
+        run, written, *made = self._table.outlines(wanted, "kind", "rev")
+        results = (call for call, item in zip(asked, made, strict=True) if item and item["kind"] == "result")
+        return Glance(run["rev"] if run else None, written is not None, frozenset(results))
 
     def past(self, key: RunKey, begins: Place = BEGINNING) -> Sequence[History]:
         last = key.turn - 1
@@ -96,9 +108,10 @@ class SessionReads:
         earlier = self._table.query(keys.conversation(key), before=keys.turn(key.turn))
         return any(item["kind"] == "run" and item["status"] not in ENDED for item in earlier)
 
-    def idempotent_run(self, tenant: str, key: str) -> tuple[str, str] | None:
+    def idempotent_run(self, tenant: str, key: str, *, now: int) -> tuple[str, str] | None:
         item = self._table.get(keys.idempotency(tenant, key))
-        return (item["run_id"], item["request_digest"]) if item else None
+        known = item is not None and not has_expired(item, now)
+        return (item["run_id"], item["request_digest"]) if item and known else None
 
     def newest_item(self, key: RunKey) -> tuple[str, int]:
         pk = keys.conversation(key)

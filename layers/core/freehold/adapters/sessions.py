@@ -188,6 +188,17 @@ class DynamoSessions(SessionReads):
     def end_queued(self, run: Run, *, before: Run) -> None:
         self._put_run(run, before)
 
+    def announced(self, run: Run) -> Run:
+        told = _changed(run, announced=True)
+        try:
+            self._put_run(told, run)
+        except StaleWrite:
+            there = self.run(run.key)
+            return (
+                self.announced(there) if there and there.undelivered and not there.announced else there or run
+            )
+        return told
+
     def delivered(self, run: Run) -> None:
         try:
             self._put_run(_changed(run, undelivered=False), run)

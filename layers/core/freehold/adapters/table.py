@@ -85,7 +85,14 @@ class Table:
 
     def get_all(self, keys: Sequence[Mapping[str, str]]) -> list[Item | None]:
         """One item a key, in the order of the keys; at most 100."""
-        wanted: dict[str, Any] = {self.name: {"Keys": [to_wire(key) for key in keys], "ConsistentRead": True}}
+        return self._get_all(keys, ConsistentRead=True)
+
+    def outlines(self, keys: Sequence[Mapping[str, str]], *names: str) -> list[Item | None]:
+        """As `get_all`, but of each item these attributes alone, and as it was a moment ago: half the price."""
+        return self._get_all(keys, ProjectionExpression=", ".join(("pk", "sk", *names)))
+
+    def _get_all(self, keys: Sequence[Mapping[str, str]], **how: Any) -> list[Item | None]:
+        wanted: dict[str, Any] = {self.name: {"Keys": [to_wire(key) for key in keys], **how}}
         found: dict[tuple[str, str], Item] = {}
         with named_errors(f"read {keys[0]['pk']}"):
             for _ in range(BATCH_ATTEMPTS):
@@ -217,11 +224,13 @@ class Table:
         with named_errors(f"write {item['pk']} {item['sk']}"):
             self.client.put_item(**self._put(item, condition, values))
 
-    def put_or_get(self, item: Mapping[str, Any]) -> Item:
-        """Write a new item, or return the one that is there: one request either way."""
+    def put_or_get(
+        self, item: Mapping[str, Any], *, condition: str = "attribute_not_exists(pk)", values: Values = None
+    ) -> Item:
+        """Write the item where `condition` holds, or return the one that is there: one request either way."""
         try:
             self.client.put_item(
-                **self._put(item, "attribute_not_exists(pk)", None),
+                **self._put(item, condition, values),
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:

@@ -29,6 +29,7 @@ from freehold.configuration.operations import openapi_tools
 from freehold.configuration.paths import at, show
 from freehold.configuration.reading import plain_data_problems
 from freehold.configuration.selection import excerpt_text
+from freehold.configuration.triggers import trigger_problems, trigger_warnings
 from freehold.configuration.unsupported import UNUSED_IN_AGENT, UNUSED_IN_GROUP, refused
 from freehold.configuration.validation import parse
 from freehold.decide import MODEL_TIMEOUT_SECONDS
@@ -96,6 +97,7 @@ def compile_agent(
         warnings += [*collaborator_warnings(agent), *model_warnings(agent, tools, known_model, region)]
     if problems or agent is None:
         raise Invalid(_some(problems))
+    warnings += trigger_warnings(agent.triggers, "triggers")
     source = {**source, "actionGroups": groups.source} if groups.source else dict(source)
     return Compiled(_agent(agent, tools, known_model), source, tuple(warnings))
 
@@ -222,6 +224,8 @@ def _across(
     if name is not None and agent.agent_name != name:
         yield Problem("agentName", f"is {show(agent.agent_name)}, but the address names {show(name)}")
     yield from collaborator_problems(agent)
+    for index, trigger in enumerate(agent.triggers):
+        yield from trigger_problems(trigger, at("triggers", index))
     yield from model_problems(agent, known_model)
     if agent.execution_mode == "fast":
         yield from _too_slow(tools)

@@ -12,6 +12,7 @@ from freehold.configuration.mcp_executor import McpExecutor
 from freehold.configuration.part import Json, Name, Part, refused
 from freehold.configuration.participants import AgentCollaborator, Approvals, Escalation
 from freehold.configuration.tool_options import ToolOptions
+from freehold.configuration.triggers import MOST_TRIGGERS, TriggerPart
 
 MODEL_APIS = ("converse", "responses", "openai_compatible", "rehearsal")
 ParameterType = Literal["string", "number", "integer", "boolean", "array"]
@@ -209,7 +210,7 @@ class AgentDocument(Part):
     on_unknown_outcome: Literal["report", "ask"] = "report"
     escalation: Escalation = Escalation()
     built_in_tools: list[Literal["read_more", "current_time"]] = []
-    triggers: list[Json] = []
+    triggers: Annotated[list[TriggerPart], Field(max_length=MOST_TRIGGERS)] = []
     agent_collaborators: Annotated[list[AgentCollaborator], Field(max_length=20)] = []
     agent_collaboration: Literal["SUPERVISOR", "DISABLED"] = "SUPERVISOR"
     data_policy: DataPolicy = DataPolicy()

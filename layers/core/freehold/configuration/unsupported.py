@@ -29,7 +29,6 @@ def refused(agent: AgentDocument) -> Iterator[Problem]:
     """The fields of `agent` that ask for what is not there yet."""
     asked = {
         "guardrailConfiguration": agent.guardrail_configuration is not None,
-        "triggers": bool(agent.triggers),
         "dataPolicy": agent.data_policy != DataPolicy(),
     }
     instead = {"dataPolicy": "; leave it out, or write its defaults"}

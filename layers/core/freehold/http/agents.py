@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from .. import wiring
+from ..adapters.claims import Claim
 from ..adapters.lists import PAGE_BYTES, sent_bytes
-from ..errors import Invalid
+from ..errors import Invalid, NotFound
 from ..values.agent import Agent
-from . import requests, shapes
+from ..values.precondition import Precondition
+from . import requests, shapes, triggers
+from .call import Answer
 from .caller import Caller
+from .preconditions import etag
 from .shapes import Json
 
 A_DAY = 86_400
 
 
-def apply(caller: Caller, name: str, body: str | None) -> Json:
+def apply(caller: Caller, name: str, body: str | None, expected: Precondition) -> Answer:
     """Validate, compile and store the draft. Raises `Invalid` with every problem; nothing is stored then."""
     # pydantic and the OpenAPI libraries are for this call alone.
     from ..configuration import compile_agent
@@ -34,10 +38,17 @@ def apply(caller: Caller, name: str, body: str | None) -> Json:
             " choose `operations` of its documents"
         )
     _check_waits(compiled.agent)
+    triggers.check_sources(caller, compiled.source)
     draft = wiring.agents().apply(
-        caller.tenant, compiled.agent, compiled.source, compiled.warnings, now=wiring.now()
+        caller.tenant,
+        compiled.agent,
+        compiled.source,
+        compiled.warnings,
+        now=wiring.now(),
+        expected=expected,
     )
-    return shapes.agent_shape(draft, compiled.agent)
+    triggers.follow(caller, name, draft)
+    return Answer(shapes.agent_shape(draft, compiled.agent), headers=etag(draft.tag))
 
 
 def _check_waits(agent: Agent) -> None:
@@ -52,38 +63,52 @@ def _check_waits(agent: Agent) -> None:
         )
 
 
-def get(caller: Caller, name: str) -> Json:
+def get(caller: Caller, name: str) -> Answer:
     tenant = caller.needs("read").tenant
     draft = wiring.agents().draft(tenant, name)
-    return shapes.agent_shape(draft, wiring.agents().snapshot(tenant, name, draft.digest))
+    agent = wiring.agents().snapshot(tenant, name, draft.digest)
+    return Answer(shapes.agent_shape(draft, agent), headers=etag(draft.tag))
 
 
-def listed(caller: Caller) -> Json:
-    found = wiring.agents().drafts(caller.needs("read").tenant)
-    return {
-        "agents": [
-            {
-                "agentName": each["name"],
-                "description": each["description"],
-                "foundationModel": each["model"],
-                "updatedAt": shapes.iso(each["updated_at"]),
-            }
-            for each in found
-        ]
-    }
+def listed(caller: Caller, query: dict[str, str] | None) -> Json:
+    tenant = caller.needs("read").tenant
+    asked = requests.read_list_query(query)
+    found, token = wiring.agents().drafts(tenant, limit=asked.limit, token=asked.nextToken)
+    told = [
+        {
+            "agentName": each["name"],
+            "description": each["description"],
+            "foundationModel": each["model"],
+            "updatedAt": shapes.iso(each["updated_at"]),
+        }
+        for each in found
+    ]
+    return shapes.page({"agents": told}, token)
 
 
-def delete(caller: Caller, name: str) -> None:
-    wiring.agents().delete(caller.needs("admin").tenant, name)
+def delete(caller: Caller, name: str, expected: Precondition) -> None:
+    """With what begins runs of it. Where that failed for an agent that is gone, the same request again mends it."""
+    tenant = caller.needs("admin").tenant
+    try:
+        wiring.agents().delete(tenant, name, now=wiring.now(), expected=expected)
+    except NotFound:
+        triggers.follow(caller, name, None)
+        raise
+    triggers.follow(caller, name, None)
 
 
-def freeze(caller: Caller, name: str) -> Json:
-    return shapes.version_shape(wiring.agents().freeze(caller.needs("admin").tenant, name, now=wiring.now()))
+def freeze(caller: Caller, name: str, claim: Claim) -> Json:
+    """The version bears the claim, so that the same request has one at most."""
+    tenant, agents = caller.needs("admin").tenant, wiring.agents()
+    made = agents.frozen_by(tenant, name, claim.id) if claim.again else None
+    return shapes.version_shape(made or agents.freeze(tenant, name, now=wiring.now(), request=claim.id))
 
 
-def versions(caller: Caller, name: str) -> Json:
-    found = wiring.agents().versions(caller.needs("read").tenant, name)
-    return {"versions": [shapes.version_shape(version) for version in found]}
+def versions(caller: Caller, name: str, query: dict[str, str] | None) -> Json:
+    tenant = caller.needs("read").tenant
+    asked = requests.read_list_query(query)
+    found, token = wiring.agents().versions(tenant, name, limit=asked.limit, token=asked.nextToken)
+    return shapes.page({"versions": [shapes.version_shape(version) for version in found]}, token)
 
 
 def version(caller: Caller, name: str, number: str) -> Json:
@@ -91,21 +116,23 @@ def version(caller: Caller, name: str, number: str) -> Json:
     return shapes.version_shape(found) | {"agent": source}
 
 
-def put_alias(caller: Caller, name: str, alias: str, body: str | None) -> Json:
+def put_alias(caller: Caller, name: str, alias: str, body: str | None, expected: Precondition) -> Answer:
     tenant = caller.needs("admin").tenant
     asked = requests.read(requests.AliasBody, requests.document(body))
     alias = requests.alias_name(alias)
     in_order = sorted(asked.routes, key=lambda route: route.version)
     routes = [(str(route.version), route.weight) for route in in_order]
-    wiring.agents().put_alias(tenant, name, alias, routes, now=wiring.now())
-    return shapes.alias_shape(alias, routes)
+    put = wiring.agents().put_alias(tenant, name, alias, routes, now=wiring.now(), expected=expected)
+    return Answer(shapes.alias_shape(put), headers=etag(put.tag))
 
 
-def aliases(caller: Caller, name: str) -> Json:
-    found = wiring.agents().aliases(caller.needs("read").tenant, name)
-    return {"aliases": [shapes.alias_shape(alias, routes) for alias, routes in found]}
+def aliases(caller: Caller, name: str, query: dict[str, str] | None) -> Json:
+    tenant = caller.needs("read").tenant
+    asked = requests.read_list_query(query)
+    found, token = wiring.agents().aliases(tenant, name, limit=asked.limit, token=asked.nextToken)
+    return shapes.page({"aliases": [shapes.alias_shape(alias) for alias in found]}, token)
 
 
-def alias(caller: Caller, name: str, alias_name: str) -> Json:
-    routes = wiring.agents().alias(caller.needs("read").tenant, name, alias_name)
-    return shapes.alias_shape(alias_name, routes)
+def alias(caller: Caller, name: str, alias_name: str) -> Answer:
+    found = wiring.agents().alias(caller.needs("read").tenant, name, alias_name)
+    return Answer(shapes.alias_shape(found), headers=etag(found.tag))

@@ -21,6 +21,11 @@ def work_is_over() -> Callable[[], bool]:
     return lambda: time.monotonic() >= deadline
 
 
+def once_complete(shape: Json) -> Json | None:
+    """What is kept of an answer: nothing, as long as the same request has something left to do."""
+    return shape if shape["complete"] else None
+
+
 def create(caller: Caller, body: str | None, using: ErasingCollaborators) -> Json:
     """Erase for 20 seconds at most; `complete` is false where more is left for the same request again."""
     tenant = caller.needs("admin").tenant

@@ -8,8 +8,11 @@ from ..errors import (
     Conflict,
     Denied,
     FreeholdError,
+    IdempotencyKeyReused,
     Invalid,
     NotFound,
+    PreconditionFailed,
+    RequestInProgress,
     SessionBusy,
     StoreUnavailable,
 )
@@ -22,9 +25,19 @@ STATUS: tuple[tuple[type[FreeholdError], int, str], ...] = (
     (Denied, 403, "Not allowed"),
     (NotFound, 404, "Not found"),
     (SessionBusy, 409, "The session is busy"),
+    (PreconditionFailed, 412, "It has changed"),
+    (IdempotencyKeyReused, 422, "The Idempotency-Key stands for another request"),
+    (RequestInProgress, 409, "The first request is at work"),
     (Conflict, 409, "Conflict"),
     (StoreUnavailable, 503, "Try again soon"),
 )
+# The same request may succeed a little later.
+WORTH_REPEATING = (RequestInProgress, StoreUnavailable)
+RETRY_AFTER_SECONDS = 1
+
+
+def headers(error: Exception) -> dict[str, str]:
+    return {"Retry-After": str(RETRY_AFTER_SECONDS)} if isinstance(error, WORTH_REPEATING) else {}
 
 
 def problem(error: Exception, *, path: str) -> tuple[int, dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import uuid
 from typing import Annotated, Any, Literal
 
@@ -14,7 +16,7 @@ from ..replaying import ReplayCollaborators, begin_replay
 from ..values.agent import ModelChoice
 from ..values.run import Run
 from . import requests, runs
-from .caller import Caller
+from .call import Call
 from .shapes import Json
 
 SHOWN = 60
@@ -38,13 +40,20 @@ class ReplayBody(requests.Body):
     waitSeconds: Annotated[int, Field(ge=0, le=25)] = 0  # noqa: N815
 
 
-def start(caller: Caller, run_id: str, body: str | None) -> tuple[Json, int]:
+def start(call: Call) -> tuple[Json, int]:
     """Begin and start a replay: 202 with its ids, or 200 with the whole of it if it ended within `waitSeconds`."""
-    caller.needs("run")
-    asked = requests.read(ReplayBody, requests.document(body))
-    choice, key = _choice(asked.model), runs.find(caller, run_id).key
-    run = begin_replay(key, caller.principal, _beginning(choice))
+    caller = call.caller.needs("run")
+    asked = requests.read(ReplayBody, requests.document(call.body))
+    choice, key = _choice(asked.model), runs.find(caller, call["run_id"]).key
+    run = begin_replay(key, caller.principal, _beginning(choice), idempotency=_idempotency(call, choice))
     return runs.started(run, wait_seconds=asked.waitSeconds)
+
+
+def _idempotency(call: Call, choice: ModelChoice) -> tuple[str, str] | None:
+    """As of a run, which the replay is: written with it, and answered with what has become of it."""
+    key = requests.idempotency_key(call.idempotency_key)
+    told = json.dumps(["replay", call["run_id"], choice.model, choice.api])
+    return (key, hashlib.sha256(told.encode()).hexdigest()) if key is not None else None
 
 
 def _choice(asked: ModelBody) -> ModelChoice:

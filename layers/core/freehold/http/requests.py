@@ -5,28 +5,34 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NoReturn, TypeVar, cast
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, TypeVar, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from .. import json_document
 from ..adapters.api_keys import SCOPES
 from ..errors import Invalid, Problem
+from ..values.ids import ID, ID_IN_WORDS, MAX_INPUT
 from .images import MOST_IMAGES
 
-MAX_INPUT = 200_000
-# Classic's own pattern, which holds no "/", but for "." and "..": in a path they are other places.
-ID = (
-    r"^([0-9a-zA-Z_:-][0-9a-zA-Z._:-]{0,99}|\.[0-9a-zA-Z_:-][0-9a-zA-Z._:-]{0,98}|\.\.[0-9a-zA-Z._:-]{1,98})$"
-)
 SessionId = Annotated[str, Field(pattern=ID)]
 MemoryId = Annotated[str, Field(pattern=ID)]
 ALIAS = r"^[0-9a-zA-Z_-]{1,100}$"
 AliasName = Annotated[str, Field(pattern=ALIAS)]
-PATH_PART = re.compile(ID)
 MOST_ROUTES = 10
 # Weights are shares in a hundred.
 WHOLE = 100
+EPOCH = datetime.fromtimestamp(0, UTC)
 IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 Attributes = dict[
     Annotated[str, Field(min_length=1, max_length=256)], Annotated[str, Field(max_length=16_384)]
@@ -38,13 +44,21 @@ UPLOAD_ID = r"^[0-9a-f]{32}$"
 # As a run shows it: `key:0123456789ab`.
 PRINCIPAL = r"^[a-z]{1,20}:[!-~]{1,256}$"
 IN_WORDS = {
-    ID: "is not 1 to 100 of the letters a to z and A to Z, digits, '.', '_', ':' and '-',"
-    " other than '.' and '..' alone",
+    ID: ID_IN_WORDS,
     ALIAS: "is not 1 to 100 of the letters a to z and A to Z, digits, '-' and '_'",
     PRINCIPAL: "is no type with an id, such as key:0123456789ab",
     CALL_ID: "is no id of a call, such as t1-l2-c0",
     DIGEST: "is not the argumentsDigest of a call: 64 of the characters 0 to 9 and a to f",
     UPLOAD_ID: "is no id that POST …/uploads has given",
+}
+# pydantic's own words name its classes, and Python's.
+KINDS_IN_WORDS = {
+    "model_type": "must be a JSON object",
+    "model_attributes_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
+    "list_type": "must be a list",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
 }
 Scope = Literal["run", "read", "approve", "admin", "gateway"]
 Status = Literal["QUEUED", "RUNNING", "AWAITING", "COMPLETED", "FAILED", "CANCELLED", "STOPPED"]
@@ -124,6 +138,35 @@ class PrincipalErasure(Body):
     principal: Annotated[str, Field(pattern=PRINCIPAL)]
 
 
+class RedriveBody(Body):
+    """`POST /dead-letters/redrive`: some by id, or all that there are of the tenant."""
+
+    ids: Annotated[list[Annotated[str, Field(pattern=ID)]], Field(min_length=1, max_length=100)] | None = None
+    all: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> RedriveBody:
+        if (self.ids is None) == (self.all is None):
+            raise PydanticCustomError("redrive", "name `ids`, or say `all`: true, one of both")
+        return self
+
+
+def _moment(given: object) -> object:
+    """pydantic's own reading would take any number for a time."""
+    try:
+        read = datetime.fromisoformat(given) if isinstance(given, str) and "T" in given else None
+    except ValueError:
+        read = None
+    if read is None or read.tzinfo is None:
+        raise PydanticCustomError(
+            "moment", "is no time in ISO 8601 with its zone, such as 2026-01-31T12:00:00Z"
+        )
+    return read
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+
+
 class Query(BaseModel):
     """Query string of a call; values come as text."""
 
@@ -136,33 +179,16 @@ class Query(BaseModel):
     status: Status | None = None
     runId: str | None = None  # noqa: N815
     memoryId: MemoryId | None = None  # noqa: N815
+    createdAfter: Moment | None = None  # noqa: N815
+    createdBefore: Moment | None = None  # noqa: N815
 
 
 B = TypeVar("B", bound=BaseModel)
 
 
 def document(text: str | None) -> Any:
-    """A JSON body. Raises `Invalid`, with the place where the text stops being JSON."""
-
-    def refuse(name: str) -> NoReturn:
-        raise Invalid(f"the body is no JSON: {name} is no number")
-
-    try:
-        return json.loads(text or "", parse_constant=refuse)
-    except json.JSONDecodeError as error:
-        raise Invalid(f"the body is no JSON: {error}") from error
-    except ValueError as error:
-        raise Invalid("the body holds a number with too many digits") from error
-    except RecursionError as error:
-        raise Invalid("the body is nested too deeply") from error
-
-
-def check_path(path: str) -> None:
-    """Raises `Invalid` where a part of the path could be nobody's id: some would be too long for a key."""
-    for part in path.split("/"):
-        if part and not PATH_PART.fullmatch(part):
-            # As ASCII: a letter that looks like another one is told from it.
-            raise Invalid(f"{part[:40]!a} {IN_WORDS[ID]}", path="path")
+    """A JSON body. Raises `Invalid`."""
+    return json_document.read(text or "", "the body")
 
 
 def read(shape: type[B], given: Any) -> B:
@@ -195,6 +221,10 @@ def read_query(given: Mapping[str, str] | None, *allowed: str) -> Query:
     return read(Query, dict(given or {}))
 
 
+def epoch_ms(given: datetime | None) -> int | None:
+    return None if given is None else max(0, (given - EPOCH) // timedelta(milliseconds=1))
+
+
 def alias_name(given: str) -> str:
     """Raises `Invalid`."""
     if not re.fullmatch(ALIAS, given):
@@ -217,5 +247,15 @@ def _problem(detail: Any) -> Problem:
         return Problem(path, "is required")
     if detail["type"] == "string_pattern_mismatch":
         return Problem(path, f"{IN_WORDS[detail['ctx']['pattern']]}; found {ascii(detail['input'])[:80]}")
+    if detail["type"] in KINDS_IN_WORDS:
+        return Problem(path, f"{KINDS_IN_WORDS[detail['type']]}; found {_shown(detail['input'])}")
     shown = repr(detail["input"])
     return Problem(path, f"{detail['msg'][0].lower()}{detail['msg'][1:]}; found {shown[:80]}")
+
+
+def _shown(given: object) -> str:
+    """As JSON has it, since `None` and `{'a': 1}` are none of what was sent."""
+    try:
+        return json.dumps(given)[:80]
+    except (TypeError, ValueError):
+        return repr(given)[:80]

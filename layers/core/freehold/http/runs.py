@@ -104,10 +104,13 @@ def _awaited(run: Run) -> Json:
 def listed(caller: Caller, query: dict[str, str] | None) -> Json:
     """Newest first. A page may be short while a token says that there is more."""
     caller.needs("read")
-    asked = requests.read_list_query(query, "sessionId", "agent", "status")
+    asked = requests.read_list_query(query, "sessionId", "agent", "status", "createdAfter", "createdBefore")
     asked_for = {"session_id": asked.sessionId, "agent": asked.agent, "status": asked.status}
     wanted = {name: value for name, value in asked_for.items() if value is not None}
-    runs, token = wiring.lists().runs(caller.tenant, wanted=wanted, limit=asked.limit, token=asked.nextToken)
+    created = (requests.epoch_ms(asked.createdAfter), requests.epoch_ms(asked.createdBefore))
+    runs, token = wiring.lists().runs(
+        caller.tenant, wanted=wanted, limit=asked.limit, token=asked.nextToken, created=created
+    )
     return shapes.page({"runs": [shapes.run_shape(run) for run in runs]}, token)
 
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from ..adapters.agents import Draft, Version
 from ..adapters.api_keys import ApiKey
+from ..adapters.drafts import Alias, Draft, Version
 from ..adapters.records import Record
 from ..values.agent import Agent
 from ..values.content import Usage
@@ -275,8 +275,9 @@ def version_shape(version: Version) -> Json:
     }
 
 
-def alias_shape(alias: str, routes: Sequence[tuple[str, int]]) -> Json:
-    return {"alias": alias, "routes": [{"version": version, "weight": weight} for version, weight in routes]}
+def alias_shape(alias: Alias) -> Json:
+    routes = [{"version": version, "weight": weight} for version, weight in alias.routes]
+    return {"alias": alias.alias, "routes": routes}
 
 
 def key_shape(key: ApiKey) -> Json:

@@ -25,14 +25,13 @@ class UploadBody(requests.Body):
     bytes: Annotated[int, Field(ge=1, le=MOST_BYTES)]
 
 
-def create(caller: Caller, run_id: str, body: str | None) -> Json:
+def create(caller: Caller, run_id: str, body: str | None, upload_id: str) -> Json:
     """A URL at which exactly so many bytes can be put for 15 minutes. Raises `Conflict` where the run is not open."""
     caller.needs("run", "approve")
     asked = requests.read(UploadBody, requests.document(body))
     run = runs.find(caller, run_id)
     if run.status not in OPEN:
         raise Conflict(f"run {run_id} is {run.status}; results are taken while it is RUNNING or AWAITING")
-    upload_id = wiring.new_id()
     url = wiring.contents().upload_url(_key(run, upload_id), size=asked.bytes, seconds=URL_SECONDS)
     return {
         "uploadId": upload_id,
@@ -41,6 +40,11 @@ def create(caller: Caller, run_id: str, body: str | None) -> Json:
         "headers": {"Content-Length": str(asked.bytes)},
         "expiresAt": shapes.iso(wiring.now() + URL_SECONDS * 1000),
     }
+
+
+def only_id(shape: Json) -> Json:
+    """What is kept of an answer: its URL opens the place for 15 minutes, and is signed anew."""
+    return {"uploadId": shape["uploadId"]}
 
 
 def _key(run: Run, upload_id: str) -> str:

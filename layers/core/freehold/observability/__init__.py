@@ -12,31 +12,35 @@ from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from ..errors import FreeholdError
 from .invocation import Telemetry
 from .logs import for_others
 from .observed import (
     ObservedHttpTools,
     ObservedMcpTools,
-    ObservedModels,
     ObservedSessions,
     ObservedTools,
     ObservedWaits,
 )
+from .observed_models import ObservedLiveTexts, ObservedModels
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from ..arriving import Outcome
     from ..ending import EndCollaborators
     from ..summarizing import SummaryCollaborators
     from ..sweeping import Swept
     from ..tool_call import ToolCollaborators
     from ..turn import Collaborators
+    from ..values.arrival import Arrival
     from ..values.run import RunKey
 
     Using = TypeVar("Using", Collaborators, ToolCollaborators, EndCollaborators, SummaryCollaborators)
     Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
-__all__ = ["count_sweep", "handler", "logger", "observed", "report_run"]
+__all__ = ["count_sweep", "handler", "logger", "observed", "report_run", "reported"]
 
 telemetry = Telemetry(os.environ.get("POWERTOOLS_SERVICE_NAME", "freehold"))
 logger = telemetry.logger
@@ -45,6 +49,7 @@ PORTS: dict[str, Any] = {
     "sessions": ObservedSessions,
     "waits": ObservedWaits,
     "models": ObservedModels,
+    "live": ObservedLiveTexts,
     "tools": ObservedTools,
     "http": ObservedHttpTools,
     "mcp": ObservedMcpTools,
@@ -102,3 +107,39 @@ def count_sweep(swept: Swept, using: EndCollaborators) -> None:
 def report_run(key: RunKey, error: Exception) -> None:
     """Log what kept a run from being tended, with its traceback."""
     logger.error("run could not be tended", run_id=key.run_id, tenant=key.tenant, exc_info=error)
+
+
+def reported(
+    arrive: Callable[[Arrival], Outcome], *, api_role: str | None = None
+) -> Callable[[SQSRecord], None]:
+    """Log whose each message was and what became of it, and count it where that is no run.
+
+    `api_role` is the id of the role that puts messages back. Why one could not be taken is content, which stands beside
+    it among the dead letters.
+    """
+    from ..values.arrival import Arrival
+
+    def take(record: SQSRecord) -> None:
+        message = Arrival.of(record.raw_event, api_role=api_role)
+        told: dict[str, object] = {"queue": message.queue_name, "message_id": message.id}
+        if message.redriven_by:
+            told |= {"redriven_by": message.redriven_by}
+        try:
+            outcome = arrive(message)
+        except Exception:
+            logger.exception("message has to come again", extra=told)
+            raise
+        told |= {"tenant": outcome.tenant}
+        if outcome.run is not None:
+            logger.info("message taken", extra=told | {"run_id": outcome.run.key.run_id})
+        elif outcome.error is None:
+            telemetry.count("MessagesDropped")
+            logger.info("message is for nobody", extra=told | {"reason": outcome.why})
+        else:
+            telemetry.count("MessagesRefused")
+            defect = None if isinstance(outcome.error, FreeholdError) else outcome.error
+            logger.error(
+                "message refused", extra=told | {"error": type(outcome.error).__name__}, exc_info=defect
+            )
+
+    return take

@@ -37,6 +37,8 @@ SERVICE_METRICS = {
     "DecisionsMade": "Count",
     "DecisionsExpired": "Count",
     "DecisionsRefused": "Count",
+    "MessagesRefused": "Count",
+    "MessagesDropped": "Count",
     # Of the sweeper, each minute: how many there are …
     "RunsRunning": "Count",
     "RunsQueued": "Count",

@@ -12,9 +12,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import (
-    ModelRejected,
-    ModelThrottled,
-    ModelUnavailable,
     OutcomeUnknown,
     ToolFailed,
     ToolThrottled,
@@ -23,12 +20,11 @@ from ..errors import (
 from ..values.decision import EXPIRED
 
 if TYPE_CHECKING:
-    from ..ports import HttpTools, McpTools, Model, Models, Sessions, Tools, Waits
-    from ..values.agent import ModelChoice, Server
+    from ..ports import HttpTools, McpTools, Sessions, Tools, Waits
+    from ..values.agent import Server
     from ..values.conversation import Compaction
     from ..values.decision import Decision, Refusal
     from ..values.history import History
-    from ..values.model import Message, ModelEntry, ModelReply, ModelRequest
     from ..values.run import Lap, Marker, Result, Run, RunKey, Status
     from ..values.tool import Answer, HttpAnswer, HttpRequest
     from .invocation import Telemetry
@@ -41,66 +37,6 @@ ENDS: dict[Status, str] = {
     "STOPPED": "RunsStopped",
     "CANCELLED": "RunsCancelled",
 }
-# All models that only agents know share one dimension: tenants could name no end of them.
-UNLISTED = "other"
-
-
-def dimension(entry: ModelEntry) -> str:
-    return entry.id if entry.listed else UNLISTED
-
-
-class ObservedModels:
-    """`Models`. One that is chosen after another in an invocation is a fallback."""
-
-    def __init__(self, models: Models, telemetry: Telemetry) -> None:
-        self._models, self._telemetry = models, telemetry
-        self._chosen: ModelChoice | None = None
-
-    def choose(self, choice: ModelChoice) -> tuple[Model, ModelEntry]:
-        model, entry = self._models.choose(choice)
-        self._telemetry.note(model_id=entry.id)
-        if self._chosen not in (None, choice):
-            self._telemetry.count("ModelFallbacks", model=dimension(entry))
-        self._chosen = choice
-        return ObservedModel(model, entry, self._telemetry), entry
-
-
-class ObservedModel:
-    """`Model`. A reply is counted when it comes: it is billed whether or not its lap is written."""
-
-    def __init__(self, model: Model, entry: ModelEntry, telemetry: Telemetry) -> None:
-        self._model, self._entry, self._telemetry = model, entry, telemetry
-
-    def reply(self, request: ModelRequest) -> ModelReply:
-        said = self._telemetry.content
-        said("model request", request=lambda: _json([asdict(each) for each in _news(request.messages)]))
-        began = perf_counter()
-        try:
-            with self._telemetry.segment(self._entry.id, remote=True, model=self._entry.id):
-                reply = self._model.reply(request)
-        except ModelThrottled:
-            self._count("ModelThrottled")
-            raise
-        except ModelUnavailable:
-            self._count("ModelUnavailable")
-            raise
-        except ModelRejected:
-            self._count("ModelRejected")
-            raise
-        self._count("ModelLatency", _milliseconds_since(began))
-        self._count_usage(reply)
-        said("model reply", reply=lambda: _json(asdict(reply)))
-        return reply
-
-    def _count_usage(self, reply: ModelReply) -> None:
-        self._count("InputTokens", reply.usage.input_tokens)
-        self._count("OutputTokens", reply.usage.output_tokens)
-        self._count("CachedTokens", reply.usage.cached_tokens)
-        if self._entry.price is not None:
-            self._count("CostUsd", float(self._entry.price.cost(reply.usage)))
-
-    def _count(self, name: str, value: float = 1) -> None:
-        self._telemetry.count(name, value, model=dimension(self._entry))
 
 
 class ObservedTools:
@@ -113,7 +49,7 @@ class ObservedTools:
         def attempt() -> Any:
             return self._tools.invoke(arn, event, timeout_seconds=timeout_seconds)
 
-        return _attempted(attempt, self._telemetry, event=lambda: _json(event), answer=_json)
+        return _attempted(attempt, self._telemetry, event=lambda: as_json(event), answer=as_json)
 
 
 class ObservedHttpTools:
@@ -130,8 +66,8 @@ class ObservedHttpTools:
         return _attempted(
             lambda: tools.call(server, request, **more),
             self._telemetry,
-            event=lambda: _json(asdict(request)),
-            answer=lambda answer: _json(asdict(answer)),
+            event=lambda: as_json(asdict(request)),
+            answer=lambda answer: as_json(asdict(answer)),
         )
 
 
@@ -149,8 +85,8 @@ class ObservedMcpTools:
         return _attempted(
             lambda: tools.call(server, name, pin, arguments, **more),
             self._telemetry,
-            event=lambda: _json({"name": name, "arguments": arguments}),
-            answer=lambda answer: _json(asdict(answer)),
+            event=lambda: as_json({"name": name, "arguments": arguments}),
+            answer=lambda answer: as_json(asdict(answer)),
         )
 
 
@@ -174,9 +110,9 @@ def _attempted(
         telemetry.count("ToolUnavailable")
         raise
     except ToolFailed:
-        telemetry.count("ToolLatency", _milliseconds_since(began))
+        telemetry.count("ToolLatency", milliseconds_since(began))
         raise
-    telemetry.count("ToolLatency", _milliseconds_since(began))
+    telemetry.count("ToolLatency", milliseconds_since(began))
     telemetry.content("tool answer", answer=lambda: answer(told))
     return told
 
@@ -282,17 +218,9 @@ def _count_end(run: Run, telemetry: Telemetry) -> None:
         telemetry.count("RunLatency", run.finished_at - run.created_at)
 
 
-def _news(messages: Sequence[Message]) -> Sequence[Message]:
-    """What was said since the model's last reply: the rest was logged with the laps before."""
-    from ..values.model import AssistantMessage
-
-    replies = [i for i, message in enumerate(messages) if isinstance(message, AssistantMessage)]
-    return messages[replies[-1] + 1 if replies else 0 :]
-
-
-def _json(value: object) -> str:
+def as_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _milliseconds_since(began: float) -> float:
+def milliseconds_since(began: float) -> float:
     return round((perf_counter() - began) * 1000, 1)

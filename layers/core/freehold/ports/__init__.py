@@ -8,10 +8,12 @@ from .outside import (
     Events,
     Executions,
     HttpTools,
+    LiveTexts,
     McpTools,
     Model,
     Models,
     Notices,
+    Tell,
     Tools,
 )
 from .sessions import Sessions, Waits
@@ -23,12 +25,14 @@ __all__ = [
     "Events",
     "Executions",
     "HttpTools",
+    "LiveTexts",
     "McpTools",
     "Memories",
     "Model",
     "Models",
     "Notices",
     "Sessions",
+    "Tell",
     "Tools",
     "Waits",
 ]

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from ..values.agent import Agent, ModelChoice, Server
+    from ..values.live import Piece
     from ..values.model import ModelEntry, ModelReply, ModelRequest
-    from ..values.run import Run
+    from ..values.run import Run, RunKey
     from ..values.tool import Answer, HttpAnswer, HttpRequest
+
+
+Tell = Callable[[str], None]
 
 
 class Model(Protocol):
     """One attempt at one model call."""
 
-    def reply(self, request: ModelRequest) -> ModelReply:
-        """Raises `ModelThrottled` or `ModelUnavailable` (try again), `ModelRejected` (never will work)."""
+    def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
+        """Raises `ModelThrottled` or `ModelUnavailable` (try again), `ModelRejected` (never will work).
+
+        `tell` gets the reply's text as it comes: what it was told, one behind the other, is the reply's `text`.
+        """
         ...
 
 
@@ -113,4 +120,24 @@ class Notices(Protocol):
 
         Raises `StoreUnavailable`.
         """
+        ...
+
+
+class LiveTexts(Protocol):
+    """Texts of replies while models write them, for those who watch. Nothing else rests on them."""
+
+    def watch(self, key: RunKey, *, until: int) -> None:
+        """Somebody watches the run, until then (epoch ms) at least. Raises `StoreUnavailable`, as all here do."""
+        ...
+
+    def watched(self, key: RunKey, *, now: int) -> bool: ...
+
+    def write(self, key: RunKey, piece: Piece, *, now: int) -> None:
+        """A repeat changes nothing."""
+        ...
+
+    def pieces(
+        self, key: RunKey, lap: int, began_at: int = 0, attempt: str = "", offset: int = 0
+    ) -> Sequence[Piece]:
+        """From that place on: by attempt in the order in which they began, and each from its beginning."""
         ...

@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from ..values.content import Image
     from ..values.conversation import Compaction, Place
     from ..values.decision import Decision, Message, Refusal
-    from ..values.history import History
+    from ..values.history import Glance, History
     from ..values.memory import Summary
     from ..values.run import Discarded, Lap, LateResult, Marker, Principal, Result, Run, RunKey, Session
 
 
 class Sessions(Protocol):
-    """The run protocol's items. Every read is strongly consistent, every write conditional."""
+    """The run protocol's items. Every read but `glance` is strongly consistent, every write conditional."""
 
     def session(self, tenant: str, session_id: str) -> Session | None: ...
 
@@ -31,6 +31,17 @@ class Sessions(Protocol):
         """The run with everything under it, but for the laps that `compaction` stands for.
 
         Laps after `last_lap` are left out.
+        """
+        ...
+
+    def history_from(self, key: RunKey, lap: int) -> History | None:
+        """The run with what is written under it from that lap on, and sums of nothing."""
+        ...
+
+    def glance(self, key: RunKey, lap: int, calls: Sequence[int]) -> Glance:
+        """How far the run is: whether that lap is written, and which of these calls of the one before have results.
+
+        The one read that is not strongly consistent: it may be late, and tells nothing but that there is more to read.
         """
         ...
 
@@ -62,8 +73,8 @@ class Sessions(Protocol):
         """Whether an earlier turn of the conversation has not ended."""
         ...
 
-    def idempotent_run(self, tenant: str, key: str) -> tuple[str, str] | None:
-        """The run id and the request digest that this idempotency key was used for."""
+    def idempotent_run(self, tenant: str, key: str, *, now: int) -> tuple[str, str] | None:
+        """The run id and the request digest that this idempotency key was used for, until it expires."""
         ...
 
     def begin(
@@ -151,6 +162,10 @@ class Sessions(Protocol):
 
     def end_queued(self, run: Run, *, before: Run) -> None:
         """End a run that never became active. Raises `StaleWrite`."""
+        ...
+
+    def announced(self, run: Run) -> Run:
+        """Set `announced` of a run that has ended: its answer alone is undelivered still."""
         ...
 
     def delivered(self, run: Run) -> None:

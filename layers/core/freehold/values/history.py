@@ -75,3 +75,12 @@ class History:
             self.before.usage + spent.usage,
             added(self.before.cost_usd, spent.cost_usd),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """How far a run is: the `rev` of its item (None where it is gone), its next lap, and calls with results."""
+
+    rev: int | None
+    lap: bool
+    results: frozenset[int]

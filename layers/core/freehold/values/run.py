@@ -137,6 +137,9 @@ class Run:
     until all is told, and `announced` once messages to a person are all that is left of it. It went on at
     `resumed_at`, and `deadline_at` was put off by as much: not before execution `resumed_from` has one after it.
     `children` are ids of the runs that its calls to other agents began; `parent` is the call that it answers itself.
+    `reply_to` is the ARN of the queue or event bus that its answer goes to, where `request_id` names what it answers;
+    once that is all that is undelivered of a run that has ended, it is `announced`.
+    `hops` is how many runs led to it one by another's event, or by the event of one that asked this agent.
     """
 
     tenant: str
@@ -185,6 +188,9 @@ class Run:
     resumed_from: int = 0
     children: tuple[str, ...] = ()
     parent: ParentCall | None = None
+    reply_to: str | None = None
+    request_id: str | None = None
+    hops: int = 0
     carried: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @property

@@ -16,14 +16,17 @@ from ..adapters.records import Records
 from ..adapters.sessions import DynamoSessions
 from ..adapters.table import Table
 from ..errors import Invalid, ToolFailed
-from .clients import OBJECTS, READ_MARGIN_SECONDS, client, new_id, now, setting, tool_client, wait
+from .clients import BRIEF, OBJECTS, READ_MARGIN_SECONDS, client, new_id, now, setting, tool_client, wait
 from .model_hosts import catalog, model_region, models
+from .origins import allowed_origin
 from .tool_servers import http_tools, mcp_client, tool_auth
 
 if TYPE_CHECKING:
+    from ..adapters.access import AccessEntries
     from ..adapters.api_keys import ApiKeys
     from ..adapters.conversations import DynamoConversations
     from ..adapters.lists import Lists
+    from ..adapters.live_texts import DynamoLiveTexts
     from ..adapters.memories import DynamoMemories
     from ..adapters.schema_buckets import SchemaBuckets
     from ..beginning import BeginCollaborators, Request
@@ -42,7 +45,9 @@ if TYPE_CHECKING:
 __all__ = [
     "READ_MARGIN_SECONDS",
     "SWEEP_MARGIN_MS",
+    "access",
     "agents",
+    "allowed_origin",
     "api_keys",
     "catalog",
     "client",
@@ -51,6 +56,7 @@ __all__ = [
     "erasing",
     "executions",
     "lists",
+    "live_texts",
     "mcp_client",
     "mcp_listings",
     "mcp_tools",
@@ -111,7 +117,21 @@ def memories() -> DynamoMemories:
 def conversations() -> DynamoConversations:
     from ..adapters.conversations import DynamoConversations
 
-    return DynamoConversations(sessions_table(), records(), contents())
+    return DynamoConversations(sessions_table(), records(), contents(), live_texts())
+
+
+@cache
+def live_texts() -> DynamoLiveTexts:
+    from ..adapters.live_texts import DynamoLiveTexts
+
+    return DynamoLiveTexts(Table(client("dynamodb"), setting("EVENTS_TABLE")))
+
+
+@cache
+def access() -> AccessEntries:
+    from ..adapters.access import AccessEntries
+
+    return AccessEntries(Table(client("dynamodb"), setting("AGENTS_TABLE")))
 
 
 @cache
@@ -159,9 +179,11 @@ def summaries() -> SummaryCollaborators:
 def turn() -> Collaborators:
     """For InvokeModel."""
     from ..adapters.argument_check import check_arguments
+    from ..adapters.live_texts import DynamoLiveTexts
     from ..turn import Collaborators
 
-    return Collaborators(sessions(), memories(), agents(), models(), check_arguments, now, new_id)
+    live = DynamoLiveTexts(Table(client("dynamodb", BRIEF), setting("EVENTS_TABLE")))
+    return Collaborators(sessions(), memories(), agents(), models(), live, check_arguments, now, new_id)
 
 
 @cache
@@ -200,10 +222,11 @@ def endings() -> EndCollaborators:
     from ..adapters.event_bus import EventBus
     from ..adapters.waits import DynamoWaits
     from ..ending import EndCollaborators
+    from .arrivals import replies
 
     bus = EventBus(client("events"), setting("EVENT_BUS"))
     waits = DynamoWaits(sessions_table(), records())
-    return EndCollaborators(sessions(), waits, agents(), executions(), bus, now)
+    return EndCollaborators(sessions(), waits, agents(), executions(), bus, now, replies())
 
 
 def parking(ends: EndCollaborators) -> ParkCollaborators:

@@ -20,7 +20,12 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
-STORE = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=2, read_timeout=5)
+PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=2, read_timeout=5)
+# For functions that have more to do in their time than one call may take.
+HURRIED = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=3)
+STORE = HURRIED if os.environ.get("STORE_PATIENCE") == "little" else PATIENT
+# For what a run can do without, and may not be kept waiting by.
+BRIEF = Config(retries={"total_max_attempts": 2}, connect_timeout=1, read_timeout=1)
 # Only so does a signed URL hold for one length alone, and for what is encrypted with a key.
 OBJECTS = STORE.merge(Config(signature_version="s3v4"))
 CONNECT_SECONDS = 5

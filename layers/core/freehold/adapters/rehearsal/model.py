@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 from freehold.context import NOTES_HEAD
+from freehold.ports import Tell
 from freehold.values.model import (
     AssistantMessage,
     Message,
@@ -24,6 +26,8 @@ from .recall import Conversation
 from .summary import extract, notes
 
 CHARACTERS_A_TOKEN = 4
+# A few words at a time, as models write.
+_CHUNK = re.compile(r"(?:\s*\S+){1,4}\s*|\s+")
 
 
 class Rehearsal:
@@ -36,7 +40,7 @@ class Rehearsal:
     def __init__(self, stands_in_for: str | None = None) -> None:
         self._stands_in_for = stands_in_for
 
-    def reply(self, request: ModelRequest) -> ModelReply:
+    def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
         match request.purpose:
             case "answer":
                 text, calls = self._answer(request)
@@ -50,6 +54,9 @@ class Rehearsal:
             text = text[: longest * CHARACTERS_A_TOKEN]
         written = text + "".join(use.name + use.arguments for use in calls)
         usage = Usage(_tokens(_given(request)), _tokens(written))
+        if tell:
+            for chunk in _CHUNK.findall(text):
+                tell(chunk)
         return ModelReply(text, calls, usage, "tools" if calls else "length" if cut else "end", "rehearsal")
 
     def _answer(self, request: ModelRequest) -> tuple[str, tuple[ToolUse, ...]]:

@@ -1,0 +1,229 @@
+"""Who comes in without a key: `access` and `auth` on the command line, and FREEHOLD_AUTH=aws."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from freehold.values.access import AccessEntry
+from freehold_cli.account import AwsAccount
+from freehold_cli.local_start import LOCAL_PRINCIPAL
+from freehold_cli.settings import WrongUse
+
+from .conftest import URL, FakeInfo, Terminal
+from .fake_api import AWS_TOKEN, KEY, problem
+
+ROLE = "arn:aws:iam::123456789012:role/support"
+QUEUE = "arn:aws:sqs:us-east-1:123456789012:orders.fifo"
+
+
+@pytest.fixture
+def stack(terminal: Terminal) -> Terminal:
+    """A stack named `freehold` in the user's account."""
+    terminal.aws.stacks["freehold"] = {"AgentsTable": "agents-of-freehold", "ApiUrl": URL}
+    return terminal
+
+
+def granted(terminal: Terminal, table: str = "agents-of-freehold") -> list[AccessEntry]:
+    return [
+        entry
+        for kind in ("iam", "queue", "rule", "source")
+        for entry in terminal.aws.access(table).list(kind)
+    ]
+
+
+# -- access
+
+
+def test_a_role_is_let_in_with_run_and_read(stack: Terminal):
+    result = stack.run("access", "grant", "iam", ROLE, "--stack", "freehold")
+
+    assert result.exit_code == 0, result.output
+    (entry,) = granted(stack)
+    assert (entry.kind, entry.name, entry.tenant, entry.scopes) == ("iam", ROLE, "main", ("run", "read"))
+    assert "execute-api:Invoke" in result.stderr
+    assert stack.accounts == [{}]
+
+
+def test_what_was_granted_is_listed_and_revoked(stack: Terminal):
+    of = ("--stack", "freehold", "--tenant", "acme")
+    for given in (("iam", ROLE, "--scope", "approve"), ("queue", QUEUE), ("source", "com.example.*")):
+        assert stack.run("access", "grant", *given, *of).exit_code == 0
+
+    listed = json.loads(stack.run("access", "list", "--stack", "freehold", "--json").stdout)
+    assert listed == {
+        "access": [
+            {"kind": "iam", "name": ROLE, "tenant": "acme", "scopes": ["approve"]},
+            {"kind": "queue", "name": QUEUE, "tenant": "acme"},
+            {"kind": "source", "name": "com.example.*", "tenant": "acme"},
+        ]
+    }
+    assert QUEUE in stack.run("access", "list", "--stack", "freehold").stdout
+    for kind, name in (("iam", ROLE), ("queue", QUEUE), ("source", "com.example.*")):
+        assert stack.run("access", "revoke", kind, name, *of).exit_code == 0
+    assert granted(stack) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("grant", "role", ROLE), "'role' is none of iam, queue, rule, source"),
+        (("grant", "iam", "support"), "is no ARN of an IAM role or user"),
+        (("grant", "iam", ROLE, "--scope", "root"), "allowed are run, read"),
+        (("grant", "queue", QUEUE, "--scope", "run"), "are only for iam"),
+        (("grant", "iam", ROLE, "--tenant", "A"), "is 1 to 40 of a-z"),
+        (("revoke", "iam", ROLE), "no access entry"),
+    ],
+)
+def test_what_cannot_be_let_in_is_told_and_nothing_is_written(
+    stack: Terminal, arguments: tuple[str, ...], told: str
+):
+    result = stack.run("access", *arguments, "--stack", "freehold")
+
+    assert result.exit_code == 2
+    assert told in " ".join(result.stderr.split())
+    assert granted(stack) == []
+
+
+def test_a_door_of_another_tenant_is_not_taken_over(stack: Terminal):
+    stack.run("access", "grant", "queue", QUEUE, "--stack", "freehold", "--tenant", "acme")
+
+    result = stack.run("access", "grant", "queue", QUEUE, "--stack", "freehold", "--tenant", "globex")
+
+    assert result.exit_code == 2
+    assert [entry.tenant for entry in granted(stack)] == ["acme"]
+
+
+def test_without_a_stack_the_local_one_is_meant(terminal: Terminal):
+    terminal.locally().stack.info = FakeInfo()
+
+    assert terminal.run("access", "grant", "iam", ROLE).exit_code == 0
+    assert [entry.tenant for entry in granted(terminal, "agents")] == ["local"]
+    terminal.stack.info = None
+    assert terminal.run("access", "list").exit_code == 3
+
+
+def test_a_stack_of_somebody_else_is_refused(terminal: Terminal):
+    terminal.aws.stacks["other"] = {"Bucket": "b"}
+
+    assert terminal.run("access", "list", "--stack", "other").exit_code == 2
+
+
+def test_the_local_tenant_comes_in_by_every_local_door(terminal: Terminal):
+    queue = "arn:aws:sqs:us-east-1:000000000000:freehold-requests.fifo"
+    rule = "arn:aws:events:us-east-1:000000000000:rule/freehold/freehold-run-requested"
+    outputs = {"AgentsTable": "agents", "RequestsArn": queue, "RunRequestedRule": rule}
+    terminal.locally().stack.info = FakeInfo(outputs=outputs)
+
+    for _ in range(2):
+        assert terminal.run("up", "--detach").exit_code == 0
+
+    found = granted(terminal, "agents")
+    assert [(entry.name, entry.tenant) for entry in found] == [
+        (LOCAL_PRINCIPAL, "local"),
+        (queue, "local"),
+        (rule, "local"),
+        ("*", "local"),
+    ]
+
+
+def test_a_local_door_that_leads_elsewhere_stays_as_it_is(terminal: Terminal):
+    terminal.locally().stack.info = FakeInfo()
+    terminal.run("access", "grant", "iam", LOCAL_PRINCIPAL, "--tenant", "acme", "--scope", "read")
+
+    assert terminal.run("up", "--detach").exit_code == 0
+
+    assert granted(terminal, "agents")[0].tenant == "acme"
+
+
+# -- tokens
+
+
+def test_a_token_is_printed_and_nothing_else(terminal: Terminal):
+    result = terminal.run("auth", "token", "--scope", "run")
+
+    assert result.stdout == f"{KEY}\n"
+    assert terminal.aws.signed == [(f"{URL}/v1/auth/token", b'{"scopes": ["run"]}')]
+    assert json.loads(terminal.run("auth", "token", "--json").stdout) == AWS_TOKEN
+
+
+def test_a_principal_that_nobody_let_in_is_told_so(terminal: Terminal):
+    terminal.api.refusal = 403, problem(403, "Denied", f"no access entry for {ROLE}")
+
+    result = terminal.run("auth", "token")
+
+    assert result.exit_code == 2
+    assert ROLE in result.stderr
+
+
+def test_every_command_comes_in_with_aws_credentials_where_that_is_chosen(terminal: Terminal):
+    terminal.environ = {"FREEHOLD_URL": URL, "FREEHOLD_AUTH": "aws"}
+
+    assert terminal.run("agents").exit_code == 0
+
+    assert [path for _, path, _ in terminal.api.seen] == ["auth/token", "agents"]
+
+
+def test_a_key_goes_before_aws_credentials(terminal: Terminal):
+    terminal.environ |= {"FREEHOLD_AUTH": "aws"}
+
+    assert terminal.run("agents").exit_code == 0
+    assert terminal.aws.signed == []
+
+
+def test_another_way_to_come_in_is_refused(terminal: Terminal):
+    terminal.environ = {"FREEHOLD_URL": URL, "FREEHOLD_AUTH": "oidc"}
+
+    result = terminal.run("agents")
+
+    assert result.exit_code == 2
+    assert "it must be aws" in result.stderr
+
+
+# -- signing
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "session"}
+
+
+@pytest.mark.parametrize(
+    ("url", "region"),
+    [
+        ("https://abc123.execute-api.eu-central-1.amazonaws.com/v1/auth/token", "eu-central-1"),
+        ("https://agents.example.com/v1/auth/token", "us-west-2"),
+    ],
+)
+def test_a_signature_names_the_apis_region_and_holds_no_secret(url: str, region: str):
+    headers = AwsAccount({**KEYS, "AWS_REGION": "us-west-2"}).sign(url, b"{}")
+
+    assert f"/{region}/execute-api/aws4_request" in headers["Authorization"]
+    assert headers["X-Amz-Security-Token"] == "session"
+    assert "secret" not in json.dumps(headers)
+
+
+def test_another_body_has_another_signature():
+    signed = [
+        AwsAccount({**KEYS, "AWS_REGION": "us-west-2"}).sign("https://agents.example.com/", body)
+        for body in (b"{}", b'{"scopes": ["admin"]}')
+    ]
+
+    assert signed[0]["Authorization"] != signed[1]["Authorization"]
+
+
+def test_without_credentials_or_region_nothing_is_signed(monkeypatch: pytest.MonkeyPatch):
+    for name in (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_PROFILE",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+
+    with pytest.raises(WrongUse, match="no AWS credentials"):
+        AwsAccount({"AWS_REGION": "us-west-2"}).sign("https://agents.example.com/", b"")
+    with pytest.raises(WrongUse, match="no Region"):
+        AwsAccount(KEYS).sign("https://agents.example.com/", b"")
