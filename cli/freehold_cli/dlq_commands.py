@@ -10,6 +10,7 @@ import typer
 from freehold_client import DeadLetter
 
 from . import tables
+from .explain import NOT_DONE
 from .screen import AsJson, Screen
 from .settings import WrongUse
 from .world import World, world_of
@@ -81,7 +82,10 @@ def show(
         else:
             raw = _of_stack(world_of(ctx), stack).find(letter, lambda _: True)
             if raw is None:
-                raise WrongUse(f"no dead letter {letter!r}, or others look at it; try again in half a minute")
+                raise WrongUse(
+                    f"no dead letter {letter!r}, or others look at it; try again in half a minute",
+                    f"`freehold dlq list --stack {stack}` tells what there is.",
+                )
             found = _read(raw, body=raw.body)
     screen.answer(found.wire, *tables.dead_letter(found))
 
@@ -116,6 +120,8 @@ def redrive(
     told += [f"Could not be put back, and stays: {', '.join(failed)}."] if failed else []
     told += [EVENTS_STAY] if failed and stack is not None else []
     screen.answer({"redriven": back, "missing": missing, "failed": failed}, "\n".join(told))
+    if missing or failed:
+        raise typer.Exit(NOT_DONE)
 
 
 def _over_http(world: World, letters: list[str] | None) -> tuple[list[str], list[str], list[str]]:

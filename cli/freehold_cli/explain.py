@@ -37,6 +37,12 @@ from .settings import Down, WrongUse
 RUN_FAILED = NOT_DONE = 1
 WRONG_USE, UNREACHABLE, AWAITS = 2, 3, 4
 EXPECTED = (FreeholdClientError, FreeholdError, LocalStackError, WrongUse, Down, OSError)
+# By the paths of the API's calls.
+LISTS = {
+    "schedules": "freehold schedule list",
+    "dead-letters": "freehold dlq list",
+    "keys": "freehold keys list",
+}
 OURS_TO_MEND = (DeploymentFailed, PortTaken, RunsAlready, TemplateInvalid)
 
 
@@ -101,11 +107,20 @@ def _hint(error: Exception) -> str:
                 " `freehold ask … --enqueue` waits its turn."
             )
         case NotFound():
-            return "`freehold agents`, `freehold runs` and `freehold sessions list` tell what there is."
+            return _list_of(error)
         case ServerError(request_id=str(request_id)):
             return f"The stack failed on its side (request {request_id})."
         case _:
             return ""
+
+
+def _list_of(error: NotFound) -> str:
+    """Which list has what was looked for."""
+    path = str(error.wire.get("path", ""))
+    for part, command in LISTS.items():
+        if f"/{part}/" in path:
+            return f"`{command}` tells what there is."
+    return "`freehold agents`, `freehold runs` and `freehold sessions list` tell what there is."
 
 
 def _is_somebody_elses(error: Unauthorized) -> bool:

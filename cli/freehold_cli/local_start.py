@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from freehold.values.access import SCOPES, AccessEntry, EntryKind
@@ -36,7 +35,10 @@ NO_MODEL_KEY = " "
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """What answers in the local stack: the template's parameters, and the Region where it is Bedrock."""
+    """What answers in the local stack: the template's parameters, and the Region where it is Bedrock.
+
+    Other parameters that were asked for are among them.
+    """
 
     parameters: Mapping[str, str]
     bedrock_region: str | None = None
@@ -47,6 +49,10 @@ class Models:
         if self.bedrock_region:
             return f"Amazon Bedrock in {self.bedrock_region}"
         return self.parameters.get("ModelUrl") or "rehearsal (built in, offline)"
+
+    def beside(self, given: Sequence[str]) -> Models:
+        """With what `--parameter` says, each as NAME=VALUE."""
+        return replace(self, parameters={**chosen_parameters(given), **self.parameters})
 
 
 def chosen_models(world: World, screen: Screen, models: str | None) -> Models:
@@ -98,7 +104,6 @@ def begin(
     *,
     models: Models,
     progress: Callable[[str], None],
-    parameters: Mapping[str, str] = MappingProxyType({}),
     port: int | None = None,
     detached: bool = False,
     tools_on_loopback: bool = False,
@@ -107,7 +112,7 @@ def begin(
     info = stack.start(
         port=port,
         detached=detached,
-        parameters={"ReplyTargets": LOCAL_ANSWERS, **parameters, **models.parameters},
+        parameters={"ReplyTargets": LOCAL_ANSWERS, **models.parameters},
         bedrock_region=models.bedrock_region,
         tools_on_loopback=tools_on_loopback,
         progress=progress,

@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from .local_start import Models as ChosenModels
-from .local_start import begin, chosen_models, chosen_parameters
+from .local_start import begin, chosen_models
 from .printable import one_line
 from .screen import AsJson, Screen
 from .settings import Down, WrongUse
@@ -65,7 +65,7 @@ def up(
     Example: freehold up --models http://127.0.0.1:11434/v1
     """
     world, screen = world_of(ctx), Screen(json=as_json)
-    parameters, chosen = chosen_parameters(parameter or ()), chosen_models(world, screen, models)
+    chosen = chosen_models(world, screen, models).beside(parameter or ())
     stack = world.local_stack()
     running = stack.running()
     _check_port(running, port)
@@ -76,7 +76,6 @@ def up(
                 stack,
                 models=chosen,
                 progress=progress,
-                parameters=parameters,
                 port=port,
                 detached=detach,
                 tools_on_loopback=tools_on_loopback,
@@ -85,8 +84,7 @@ def up(
         if detach or running:
             keep()
             return
-        screen.note("Ctrl-C stops it.")
-        _watch(world, stack)
+        _watch(world, screen, stack)
 
 
 def _check_port(running: StackInfo | None, port: int | None) -> None:
@@ -94,8 +92,9 @@ def _check_port(running: StackInfo | None, port: int | None) -> None:
         raise WrongUse(f"the stack already runs at {running.url}", "Stop it first: `freehold down`.")
 
 
-def _watch(world: World, stack: Stack) -> None:
+def _watch(world: World, screen: Screen, stack: Stack) -> None:
     """Return on Ctrl-C or SIGTERM; that is how `up` is meant to end."""
+    screen.note("Ctrl-C stops it.")
     with suppress(KeyboardInterrupt):
         while stack.running():
             world.sleep(WATCH_SECONDS)

@@ -137,9 +137,8 @@ def _answer(told: Mapping[str, Any]) -> Answer:
 def _by_itself(refused: Refused) -> Answer:
     """In the words of the document's gateway responses."""
     kinds = document()["x-amazon-apigateway-gateway-responses"]
-    default = "DEFAULT_5XX" if refused.kind == "AUTHORIZER_FAILURE" else "DEFAULT_4XX"
-    told = kinds.get(refused.kind, kinds[default])
-    status = int(told.get("statusCode") or {"INVALID_SIGNATURE": 403}.get(refused.kind, 500))
+    told = kinds[refused.kind]
+    status = int(told["statusCode"])
     text: str = told["responseTemplates"][JSON]
     text = text.replace("$context.error.messageString", json.dumps(refused.message or None))
     text = text.replace("$context.error.responseType", refused.kind)

@@ -7,9 +7,14 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
+from freehold import wiring
+
+from .aws import meddling
 from .caller import STAGE_ARN, TENANT
 from .deployed import Deployed
+from .gateway import Request, send
 from .lambdas import invoke
 
 
@@ -96,3 +101,18 @@ def refused(token: str) -> bool:
     except Exception as error:
         return str(error) == "Unauthorized"
     return False
+
+
+def test_a_key_that_cannot_be_checked_now_is_sent_again(key: str):
+    request = Request("GET", "/runs", headers={"Authorization": f"Bearer {key}"})
+
+    def away(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://dynamodb")
+
+    with meddling(wiring.client("dynamodb"), "before-send.dynamodb.GetItem", away):
+        answer = send(request)
+
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    told = answer.body
+    assert (told["type"], told["status"]) == ("urn:freehold:Unavailable", 503)

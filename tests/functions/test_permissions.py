@@ -43,7 +43,7 @@ from .lambdas import ENVIRONMENT, environment, forget, invoke
 from .policies import LISTED_TOOL, Need, allowed, call_of, functions, needed, permissions
 from .test_api_triggers import DAILY, PAID, grant
 from .test_sweep import SCHEDULE
-from .ways_in import begun_by_messages, redrive, use_ingest, use_live
+from .ways_in import begun_by_messages, redrive, unmark, use_ingest, use_live
 
 LARGE = "x" * 40_000
 REMEMBERS = {"memoryConfiguration": {"enabledMemoryTypes": ["SESSION_SUMMARY"]}}
@@ -90,13 +90,12 @@ def use_api(product: Deployed) -> None:
 
 
 def set_triggers(product: Deployed) -> None:
-    """Each once more than it takes, and away."""
+    """Set, set anew where nobody knows any more whether AWS has them, and away."""
     grant("*")
     for triggers in ([PAID, DAILY], [PAID, DAILY], []):
-        assert (
-            product.admin.call("PUT", "/agents/triggered", agent("triggered", triggers=triggers)).status
-            == 200
-        )
+        document = agent("triggered", triggers=triggers)
+        assert product.admin.call("PUT", "/agents/triggered", document).status == 200
+        unmark(product)
 
 
 def erase(product: Deployed) -> None:

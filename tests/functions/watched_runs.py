@@ -23,6 +23,7 @@ from .deployed import deployed, desk, waiting
 from .lambdas import environment, invoke
 from .loop import Loop
 from .state_machine import caught, payload
+from .test_api_auth import grant, signed
 from .test_sweep import SCHEDULE
 
 INPUT, ATTRIBUTE, ARGUMENT = "canary-input", "canary-attribute", "canary-argument"
@@ -126,6 +127,11 @@ def messages_come(loop: Loop) -> None:
         assert queues.deliver(broken) == [broken["messageId"]]
 
 
+def makes_a_token(loop: Loop) -> None:
+    grant()
+    assert signed().status == 201
+
+
 def breaks(**_: Any) -> None:
     raise KeyError(TOLD_BY_TOOL)
 
@@ -140,6 +146,7 @@ def breaks_the_sweeper(loop: Loop) -> None:
 
 
 if __name__ == "__main__":
+    parts = (goes_well, model_refuses, tool_fails, waits_in_vain, breaks_the_sweeper, messages_come)
     with deployed_loop() as made:
-        for part in (goes_well, model_refuses, tool_fails, waits_in_vain, breaks_the_sweeper, messages_come):
+        for part in (*parts, makes_a_token):
             part(made)

@@ -68,6 +68,14 @@ def untell(product: Deployed, run_id: str) -> None:
     product.client.put_item(TableName="sessions", Item=item | untold)
 
 
+def unmark(product: Deployed) -> None:
+    """As where the function that set triggers died before it wrote down that AWS has them."""
+    for item in product.items("agents"):
+        if "armed" in item:
+            bare = {name: value for name, value in item.items() if name != "armed"}
+            product.client.put_item(TableName="agents", Item=bare)
+
+
 def to_key(item: dict[str, Any]) -> dict[str, str]:
     return {name: item[name]["S"] for name in ("pk", "sk")}
 
@@ -88,10 +96,19 @@ def use_live(product: Deployed) -> None:
     run_id = product.start(LARGE)["runId"]
     key = RunKey.parse(TENANT, run_id)
     assert key is not None
-    now = wiring.now()
-    wiring.live_texts().write(key, Piece(lap=1, began_at=now, attempt="a1", offset=0, text="One mo"), now=now)
+    now, live, client = wiring.now(), wiring.live_texts(), Watching("ment.")
+    live.write(key, Piece(lap=1, began_at=now, attempt="a1", offset=0, text="One mo"), now=now)
+
+    async def watched() -> None:
+        """Until there was something new in a look that was not the first."""
+        reading = asyncio.create_task(client.read(product.admin, run_id))
+        while "One mo" not in client.text:
+            await asyncio.sleep(0.01)
+        live.write(key, Piece(lap=1, began_at=now, attempt="a1", offset=6, text="ment."), now=now)
+        await reading
+
     REQUESTS.running.append("live")
-    asyncio.run(Watching("One mo").read(product.admin, run_id))
+    asyncio.run(watched())
     REQUESTS.running.pop()
     product.add_lap(run_id, LARGE, calls=(Call("look_up", "{}", "no such tool"),), stop="tools")
     product.finish(run_id)

@@ -61,7 +61,8 @@ def test_a_key_whose_day_is_over_is_free_though_it_is_still_there(claims: Claims
 
     assert take(claims, now=NOW + A_DAY) == ANSWER
     second = take(claims, "other", now=NOW + A_DAY + 1000)
-    assert isinstance(second, Claim) and not second.again
+    assert isinstance(second, Claim)
+    assert not second.again
     claims.keep(second, "other", Kept(201, {"version": "2"}), now=NOW + A_DAY + 1000)
     assert take(claims, "other", now=NOW + A_DAY + 1000) == Kept(201, {"version": "2"})
 

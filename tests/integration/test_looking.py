@@ -122,35 +122,35 @@ def told(events: tuple[Event, ...], kind: type) -> list[Any]:
 
 
 @pytest.mark.parametrize("said", ["hi", "x" * 2_000, "x" * 100_000])
-def test_while_a_model_writes_a_look_costs_two_units(world: Watched, said: str):
+def test_while_a_model_writes_a_look_costs_three_units(world: Watched, said: str):
     run = world.ask(said, agent="helper")
     watching = world.watcher(run)
-    assert world.cost(watching) == (2.0, 0)
+    assert world.cost(watching) == (3.0, 0)
 
     for offset in range(0, 200_000, 1_000):
         world.live.write(run.key, Piece(1, 1, "a", offset, "y" * 1_000), now=world.now())
     assert len("".join(each.text for each in told(watching.news(), TextDelta))) == 200_000
 
-    assert world.cost(watching) == (2.0, 0)
+    assert world.cost(watching) == (3.0, 0)
 
 
 @pytest.mark.parametrize("length", [10, 30_000, 200_000])
-def test_while_calls_are_made_a_look_costs_a_unit_and_half_of_one_for_each(world: Watched, length: int):
+def test_while_calls_are_made_a_look_costs_two_units_and_one_for_each(world: Watched, length: int):
     run = world.ask("hi", agent="helper")
     world.lap(run, 1, calls=6, text="z" * length)
     for call in range(4):
         world.result(run, 1, call, "y" * length)
     watching = world.watcher(run)
 
-    assert world.cost(watching) == (1.0 + 2 * 0.5, 0)
+    assert world.cost(watching) == (2.0 + 2 * 1.0, 0)
 
 
-def test_a_long_message_costs_half_a_unit_for_each_four_kilobytes(world: Watched):
+def test_a_long_message_costs_a_unit_for_each_four_kilobytes(world: Watched):
     watching = world.watcher(world.ask("x" * 30_000, agent="helper"))
 
     units, _ = world.cost(watching)
 
-    assert 5.0 <= units <= 6.0
+    assert 10.0 <= units <= 11.0
 
 
 def test_what_lies_in_the_bucket_is_read_once_in_a_stream(world: Watched):

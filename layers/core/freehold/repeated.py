@@ -7,7 +7,9 @@ from .ports import Sessions
 from .values.run import Run, RunKey
 
 
-def run_under(tenant: str, idempotency: tuple[str, str] | None, sessions: Sessions, *, now: int) -> Run | None:
+def run_under(
+    tenant: str, idempotency: tuple[str, str] | None, sessions: Sessions, *, now: int
+) -> Run | None:
     """The run that a request with this key and digest has begun, or has gone on with.
 
     Raises `IdempotencyKeyReused` where that was another request, and `NotFound` where the run has been erased.

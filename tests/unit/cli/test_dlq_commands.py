@@ -50,6 +50,8 @@ def test_some_are_put_back_by_their_ids(terminal: Terminal):
 
     assert "Put 1 back." in shown.stdout
     assert "Not found: d-9." in shown.stdout
+    assert shown.exit_code == 1
+    assert terminal.run("dlq", "redrive", "d-2").exit_code == 0
 
 
 def test_all_are_put_back_as_many_requests_as_it_takes(terminal: Terminal):

@@ -29,6 +29,26 @@ def test_each_refusal_has_its_exit_code(terminal: Terminal, status: int, code: i
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("command", "path", "told"),
+    [
+        (("schedule", "show", "zzz"), "/v1/schedules/zzz", "`freehold schedule list`"),
+        (("dlq", "show", "nope"), "/v1/dead-letters/nope", "`freehold dlq list`"),
+        (("keys", "revoke", "nope"), "/v1/keys/nope", "`freehold keys list`"),
+        (("show", "nope"), "/v1/runs/nope", "`freehold runs`"),
+    ],
+)
+def test_what_is_not_there_is_looked_for_in_its_own_list(
+    terminal: Terminal, command: tuple[str, ...], path: str, told: str
+):
+    terminal.api.refusal = (404, problem(404, "NotFound", "no such thing") | {"path": path})
+
+    result = terminal.run(*command)
+
+    assert result.exit_code == 2
+    assert f"{told}" in result.stderr
+
+
 def test_problems_are_listed_with_their_paths(terminal: Terminal):
     problems = [{"path": "limits.maxLaps", "message": "is 0; at least 1 is allowed"}]
     terminal.api.refusal = (400, problem(400, "Invalid", "broken", problems=problems))

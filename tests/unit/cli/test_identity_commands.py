@@ -69,7 +69,8 @@ def test_what_was_granted_is_listed_and_revoked(stack: Terminal):
     ("arguments", "told"),
     [
         (("grant", "role", ROLE), "'role' is none of iam, queue, rule, source"),
-        (("grant", "iam", "support"), "is no ARN of an IAM role or user"),
+        (("grant", "iam", "support"), "'support' is no ARN of an IAM role or user"),
+        (("grant", "queue", "notanarn"), "'notanarn' is no ARN of an SQS queue"),
         (("grant", "iam", ROLE, "--scope", "root"), "allowed are run, read"),
         (("grant", "queue", QUEUE, "--scope", "run"), "are only for iam"),
         (("grant", "iam", ROLE, "--tenant", "A"), "is 1 to 40 of a-z"),

@@ -80,7 +80,7 @@ def _check(entry: AccessEntry) -> None:
         raise Invalid("is 1 to 40 of a-z, 0-9 and -", path="tenant")
     pattern = NAMES.get(entry.kind)
     if not (pattern.fullmatch(entry.name) if pattern else aws_principal(entry.name)):
-        raise Invalid(IN_WORDS[entry.kind], path="name")
+        raise Invalid(f"{entry.name[:120]!a} {IN_WORDS[entry.kind]}", path="name")
     if entry.kind == "iam":
         if not entry.scopes or not set(entry.scopes) <= set(SCOPES):
             raise Invalid(f"allowed are {', '.join(SCOPES)}, and one at least", path="scopes")

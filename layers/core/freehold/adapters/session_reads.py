@@ -69,7 +69,7 @@ class SessionReads:
         # Of more calls than fit into one request, the first ones tell: the others are read with them.
         asked = calls[: BATCH_READS - 2]
         wanted = [keys.run(key), keys.lap(key, lap), *(keys.call(key, lap - 1, call) for call in asked)]
-        run, written, *made = self._table.outlines(wanted, "kind", "rev")
+        run, written, *made = self._table.get_all(wanted, "kind", "rev")
         results = (call for call, item in zip(asked, made, strict=True) if item and item["kind"] == "result")
         return Glance(run["rev"] if run else None, written is not None, frozenset(results))
 

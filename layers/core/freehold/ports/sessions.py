@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Sessions(Protocol):
-    """The run protocol's items. Every read but `glance` is strongly consistent, every write conditional."""
+    """The run protocol's items. Every read is strongly consistent, every write conditional."""
 
     def session(self, tenant: str, session_id: str) -> Session | None: ...
 
@@ -39,10 +39,7 @@ class Sessions(Protocol):
         ...
 
     def glance(self, key: RunKey, lap: int, calls: Sequence[int]) -> Glance:
-        """How far the run is: whether that lap is written, and which of these calls of the one before have results.
-
-        The one read that is not strongly consistent: it may be late, and tells nothing but that there is more to read.
-        """
+        """How far the run is: whether that lap is written, and which of these calls of the one before have results."""
         ...
 
     def past(self, key: RunKey, begins: Place = ...) -> Sequence[History]:
