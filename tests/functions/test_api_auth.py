@@ -99,7 +99,7 @@ def test_who_was_given_a_token_is_logged_and_the_token_is_not(product: Deployed,
     (line,) = [
         line for line in map(json.loads, log.getvalue().splitlines()) if line["message"] == "token made"
     ]
-    told = {"tenant": TENANT, "principal": f"iam:{SESSION}", "scopes": ["run", "read"]}
+    told = {"tenant": TENANT, "principal": f"iam:{SESSION}", "scopes": "run read"}
     assert {name: line[name] for name in told} == told
     assert line["token_id"] == text.split("_")[2]
     assert text.rpartition("_")[2] not in log.getvalue()
