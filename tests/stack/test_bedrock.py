@@ -134,7 +134,7 @@ def running(stack: LocalStack) -> StackInfo:
 @pytest.mark.parametrize(
     ("name", "model", "path"),
     [
-        ("claude", CLAUDE, f"/model/{CLAUDE.replace(':', '%3A')}/converse"),
+        ("claude", CLAUDE, f"/model/{CLAUDE.replace(':', '%3A')}/converse-stream"),
         ("gpt", GPT, "/openai/v1/responses"),
     ],
 )
@@ -177,7 +177,7 @@ def test_no_lambda_has_the_users_secrets_and_nobody_sees_the_relays(
 
     assert [secret for secret in SECRETS if secret in answer] == []
     assert not {"AWS_PROFILE", "AWS_CONFIG_FILE"} & set(environment)
-    assert len(commands) == 3
+    assert len(commands) == 4
     assert [text for text in (*commands, *logs) if token in text] == []
 
 

@@ -79,6 +79,8 @@ def test_the_page_on_deploying_leads_from_the_first_key_to_an_answer(stack: Loca
         env={
             "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
             "FREEHOLD_URL": f"{running.url}/v1",
+            "REQUESTS_ARN": running.outputs["RequestsArn"],
+            "RULE_ARN": running.outputs["RunRequestedRule"],
             **stack.aws.environment(),
         },
         capture_output=True,
@@ -87,7 +89,7 @@ def test_the_page_on_deploying_leads_from_the_first_key_to_an_answer(stack: Loca
         check=False,
     )
 
-    assert len(kept) == 5
+    assert len(kept) == 10
     assert done.returncode == 0, done.stdout + done.stderr
     assert "stack answers at" in done.stdout
     assert done.stdout.count("COMPLETED") == 2

@@ -112,7 +112,7 @@ def test_fifty_clients_that_come_and_go_get_every_event_once(product: Product):
 
 def test_the_client_tells_the_text_as_it_is_written_and_ends_with_the_run(product: Product):
     agent = product.agent()
-    product.model.script([say(LAST, pace_seconds=0.02)])
+    product.model.script([say(LAST, pace_seconds=0.15)])
 
     events = list(product.api.runs.stream(product.api.runs.start(agent, "go").run_id))
 

@@ -102,7 +102,7 @@ def test_functions_share_one_copy_of_a_layer(patched: Server, as_it_comes: Serve
 
 def test_a_burst_of_calls_is_served_by_few_processes(patched: Server, as_it_comes: Server):
     def processes(server: Server) -> int:
-        calls = server.call_at_once("Probe", {"do": "sleep", "seconds": 0.5}, 8)
+        calls = server.call_at_once("Probe", {"do": "sleep", "seconds": 1.5}, 8)
         return len({call["process"] for call in calls})
 
     # Four, and one more where a slow machine lets a call wait for five seconds.

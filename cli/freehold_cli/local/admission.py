@@ -15,7 +15,9 @@ import httpx
 # A burst of so many is answered within seconds. A request with `waitSeconds` keeps its place until it is answered.
 REQUESTS_AT_ONCE = 32
 # Beyond these they only wait for each other: a function has four processes.
-EXECUTIONS_AT_ONCE = 64
+EXECUTIONS_AT_ONCE = 128
+# Of the paths that begin runs.
+BEGINNINGS = ("/runs", "/replays")
 _COUNTED_EVERY_SECONDS = 0.5
 _PATIENCE_SECONDS = 5.0
 
@@ -36,9 +38,9 @@ class Admission:
         self._count_again_at = 0.0
 
     @contextlib.asynccontextmanager
-    async def admitted(self, method: str) -> AsyncGenerator[None]:
-        """Raises `TooBusy`. What can begin no run is let in however many there are: it may look after them."""
-        begins = method == "POST"
+    async def admitted(self, method: str, path: str) -> AsyncGenerator[None]:
+        """Raises `TooBusy`. What begins no run is let in however many there are: it may look after them."""
+        begins = method == "POST" and path.rstrip("/").endswith(BEGINNINGS)
         if begins:
             await self._count()
         if begins and self._running >= EXECUTIONS_AT_ONCE:

@@ -77,7 +77,7 @@ def application(
             return problem(400, "The request is invalid", "no part of a path is . or ..", "Invalid")
         query = f"?{request.url.query}" if request.url.query else ""
         try:
-            async with admission.admitted(request.method):
+            async with admission.admitted(request.method, path):
                 sent = outgoing(request, f"{address}{path or '/'}{query}", await request.body())
                 answer = await client.send(sent, stream=True)
         except TooBusy as busy:

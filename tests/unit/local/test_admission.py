@@ -19,6 +19,7 @@ from freehold_cli.local.admission import (
 from freehold_cli.local.front_door import DeployedApi, application
 
 AWS = "http://127.0.0.1:4566"
+RUNS = "/agents/a/runs"
 
 
 @dataclass
@@ -40,9 +41,9 @@ class Local:
             raise httpx.ConnectError("refused")
         return self.running
 
-    async def lets_in(self, method: str) -> bool:
+    async def lets_in(self, method: str, path: str = RUNS) -> bool:
         try:
-            async with self.admission.admitted(method):
+            async with self.admission.admitted(method, path):
                 return True
         except TooBusy:
             return False
@@ -54,7 +55,7 @@ async def while_answering(local: Local, requests: int, look: Callable[[], AsyncI
     over = asyncio.Event()
 
     async def answer() -> None:
-        async with local.admission.admitted("GET"):
+        async with local.admission.admitted("GET", RUNS):
             entered.release()
             await over.wait()
 
@@ -82,10 +83,11 @@ def test_where_many_executions_run_nothing_more_begins_and_everybody_may_look():
     async def asked() -> list[bool]:
         local = Local(running=EXECUTIONS_AT_ONCE)
         seen = [await local.lets_in(method) for method in ("POST", "GET", "DELETE", "PUT")]
+        seen += [await local.lets_in("POST", path) for path in ("/runs/r/cancel", "/runs/r/replays")]
         local.running, local.now = EXECUTIONS_AT_ONCE - 1, 1.0
         return [*seen, await local.lets_in("POST")]
 
-    assert asyncio.run(asked()) == [False, True, True, True, True]
+    assert asyncio.run(asked()) == [False, True, True, True, True, False, True]
 
 
 def test_executions_are_counted_now_and_then_however_many_come():
@@ -111,7 +113,7 @@ def test_a_request_that_breaks_off_leaves_its_place():
         local = Local()
         for _ in range(REQUESTS_AT_ONCE):
             with pytest.raises(httpx.ReadError):
-                async with local.admission.admitted("GET"):
+                async with local.admission.admitted("GET", RUNS):
                     raise httpx.ReadError("gone")
         return await local.lets_in("GET")
 
@@ -155,5 +157,5 @@ def test_whoever_is_refused_is_told_when_to_come_again_and_the_local_aws_hears_n
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
     assert refused.headers["content-type"] == "application/problem+json"
     assert refused.json()["type"] == "urn:freehold:Throttled"
-    assert "64 executions run" in refused.json()["detail"]
+    assert f"{EXECUTIONS_AT_ONCE} executions run" in refused.json()["detail"]
     assert asked_for == []
