@@ -151,10 +151,11 @@ def _highest(bench: Bench, progress: Progress) -> float:
 
 
 def _steady(bench: Bench, rate: float, progress: Progress) -> Phase:
-    """The first rate from here downwards that is held for the whole time."""
+    """The first rate from here downwards that is held for the whole time; no more than was taken of a higher one."""
     while True:
         progress(f"{rate:g} runs a second for {HELD_SECONDS:g} s")
         phase = bench.phase(rate, HELD_SECONDS)
         if is_held(phase.offered) or rate <= RATES[0]:
             return phase
-        rate -= 1
+        taken = len(phase.offered.accepted) / HELD_SECONDS
+        rate = min(rate - 1, int(taken))

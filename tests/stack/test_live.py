@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from freehold_client import TextDelta
+from freehold_client import RunEvent, TextDelta
 from freehold_client.streaming import blocks
 from model_server import ask, say
 from people import person
@@ -106,19 +107,23 @@ def test_fifty_clients_that_come_and_go_get_every_event_once(product: Product):
         assert visitor.events[-1][0] == "run.finished"
     assert len(visitors[0].steps) == 8
     assert sum(visitor.visits for visitor in visitors) > CLIENTS
-    # Somebody saw it being written.
-    assert max(sum(name == "text.delta" for name, _ in visitor.events) for visitor in visitors) > 4
+    # Somebody saw it being written: there is more to tell than each lap's text as a whole.
+    assert max(sum(name == "text.delta" for name, _ in visitor.events) for visitor in visitors) > 2
 
 
 def test_the_client_tells_the_text_as_it_is_written_and_ends_with_the_run(product: Product):
     agent = product.agent()
-    product.model.script([say(LAST, pace_seconds=0.15)])
+    watched = threading.Event()
+    product.model.script([say(LAST, hold=watched, pace_seconds=0.2)])
 
-    events = list(product.api.runs.stream(product.api.runs.start(agent, "go").run_id))
+    events: list[RunEvent] = []
+    for event in product.api.runs.stream(product.api.runs.start(agent, "go").run_id):
+        events.append(event)
+        watched.set()
 
     told = [event.text for event in events if isinstance(event, TextDelta)]
     assert "".join(told) == LAST
-    assert len(told) > 2
+    assert len(told) > 1
     assert [type(event).__name__ for event in events if not isinstance(event, TextDelta)] == [
         "RunStarted",
         "LapStarted",

@@ -302,6 +302,108 @@ print(len(eventbridge._events_log_list()), dynamodb._TXN_TOKEN_TTL)
     assert kept(patched=False) == ["22", "600"]
 
 
+# ------------------------------------------------------------------------------------- full tables
+
+FULL_TABLE = """
+import json
+from ministack.core.persistence import _json_default
+from ministack.services import dynamodb
+from freehold_cli.local import patches
+if PATCHED:
+    patches.apply_all()
+
+read = []
+class Counting:
+    def __init__(self, pattern):
+        self.pattern = pattern
+    def finditer(self, text):
+        read.append(text)
+        return self.pattern.finditer(text)
+dynamodb._COND_TOKEN_RE = Counting(dynamodb._COND_TOKEN_RE)
+
+def saved(state):
+    return json.dumps(state, default=_json_default, sort_keys=True)
+
+def key(number):
+    return {"pk": {"S": "one"}, "sk": {"S": f"{number:02}"}}
+
+names = {"pk": "HASH", "sk": "RANGE"}
+dynamodb._create_table({
+    "TableName": "full",
+    "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in names.items()],
+    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in names],
+    "BillingMode": "PAY_PER_REQUEST",
+})
+dynamodb._tables["full"].update({"CreationDateTime": 0, "TableId": "", "LatestStreamLabel": ""})
+for number in range(30):
+    dynamodb._put_item({"TableName": "full", "Item": {**key(number), "pages": {"L": [{"M": {"a": {"N": "1"}}}]}}})
+found = dynamodb._query({
+    "TableName": "full",
+    "KeyConditionExpression": "pk = :one AND sk BETWEEN :first AND :last",
+    "ExpressionAttributeValues": {":one": {"S": "one"}, ":first": {"S": "10"}, ":last": {"S": "12"}},
+})
+state = dynamodb.get_state()
+before = saved(state)
+change = {
+    "TableName": "full",
+    "UpdateExpression": "SET pages[0].a = :two",
+    "ExpressionAttributeValues": {":two": {"N": "2"}},
+}
+answers = [
+    dynamodb._update_item({**change, "Key": key(1)}),
+    dynamodb._transact_write_items({"TransactItems": [{"Update": {**change, "Key": key(2)}}]}),
+    dynamodb._delete_item({"TableName": "full", "Key": key(3)}),
+    dynamodb._put_item({"TableName": "full", "Item": key(4)}),
+]
+changed = saved(dynamodb.get_state()) != before
+print(json.dumps({
+    "found": json.loads(found[2])["Count"],
+    "answers": [answer[0] for answer in answers],
+    "read": len(read),
+    "copied": any(
+        item is not state["tables"]["full"]["items"]["one"].get(name)
+        for name, item in dynamodb._tables["full"]["items"]["one"].items()
+        if name not in ("01", "02", "04")
+    ),
+    "kept": saved(state) == before,
+    "changed": changed,
+    "saved": before,
+}))
+"""
+
+
+@pytest.fixture(scope="session")
+def full_tables() -> tuple[dict[str, Any], dict[str, Any]]:
+    """What happens to a table of thirty items on each of the two."""
+
+    def told(*, patched: bool) -> dict[str, Any]:
+        command = [sys.executable, "-c", FULL_TABLE.replace("PATCHED", str(patched))]
+        done = subprocess.run(command, env={}, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    return told(patched=True), told(patched=False)
+
+
+def test_a_condition_is_read_once_for_all_items(full_tables: tuple[dict[str, Any], dict[str, Any]]):
+    patched, as_it_comes = full_tables
+
+    assert patched["found"] == as_it_comes["found"] == 3
+    assert patched["read"] < 10 < 30 <= as_it_comes["read"]
+
+
+def test_a_save_takes_items_as_they_are_and_holds_what_was_there(
+    full_tables: tuple[dict[str, Any], dict[str, Any]],
+):
+    patched, as_it_comes = full_tables
+
+    assert not patched["copied"]
+    assert as_it_comes["copied"]
+    assert patched["answers"] == [200, 200, 200, 200]
+    assert patched["kept"]
+    assert patched["changed"]
+    assert patched["saved"] == as_it_comes["saved"]
+
+
 # ------------------------------------------------------------------------------------- alarms
 
 

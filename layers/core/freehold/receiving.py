@@ -31,16 +31,16 @@ def receive(request: Request, using: ReceiveCollaborators) -> Run:
     """The run that the message begins, or goes on with. Raises as `begin_run`."""
     ends = using.parks.ends
     for attempt in range(RECEIVE_ATTEMPTS):
-        known = already_begun(request, ends.sessions, now=ends.now())
-        if known is not None:
-            return _in_session(known, request, ends.sessions)
         parked = _parked(request, using) if request.answers else None
         if parked is None:
             begun = _begin(request, using)
             if begun is not None:
-                return begun
+                return _in_session(begun, request, ends.sessions)
             using.wait(attempt)
             continue
+        known = already_begun(request, ends.sessions, now=ends.now())
+        if known is not None:
+            return _in_session(known, request, ends.sessions)
         run, session = _asks_for_it(*parked, ends.sessions)
         if run.key != parked[0].key and not _is_named(request, parked[1], using):
             using.wait(attempt)

@@ -21,6 +21,7 @@ from freehold_cli.local.patches import (
     schedules,
     step_functions,
     streams,
+    tables,
 )
 from freehold_cli.local.patches.upstream import expect
 
@@ -47,6 +48,8 @@ PATCHES = (
     api_gateway.import_mock_integrations,
     api_gateway.import_gateway_responses,
     saving.write_only_what_changed,
+    tables.read_expressions_once,
+    tables.save_items_without_copying_them,
     forgetting.forget_old_executions,
     forgetting.forget_old_logs,
     forgetting.forget_old_events,
