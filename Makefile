@@ -66,7 +66,7 @@ stack: $(VENV)/dev.stamp ## The suite on the local stack
 
 e2e: $(VENV)/dev.stamp ## A short suite on a deployed stack (STACK=its name; your AWS settings lead there)
 	@test -n "$(STACK)" || { echo "make e2e STACK=freehold-dev: the name of a deployed stack"; exit 2; }
-	$(BIN)/pytest tests/e2e --confcutdir tests/e2e --stack "$(STACK)" $(if $(MODEL),--model "$(MODEL)") $(if $(URL),--url "$(URL)")
+	$(BIN)/pytest tests/e2e -rs --confcutdir tests/e2e --stack "$(STACK)" $(if $(MODEL),--model "$(MODEL)") $(if $(URL),--url "$(URL)")
 
 bench: $(VENV)/dev.stamp $(OPENAPI) $(TIKTOKEN) ## Measure the figures of bench/results*.md and docs/openapi.md anew
 	$(BIN)/python bench/run.py

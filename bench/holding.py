@@ -12,6 +12,7 @@ from bench.machine import Watch
 from bench.offering import ACCEPTED, REFUSED, Done, Offered, offer, wrongs
 from freehold.adapters import keys
 from freehold.adapters.api_keys import SCOPES, ApiKeys
+from freehold.adapters.table import Table
 from freehold.ports import SHARDS
 from freehold_client import Freehold
 from product_stack import TENANT, Product, running_product
@@ -115,7 +116,7 @@ def measure(progress: Progress) -> Held:
         tempfile.TemporaryDirectory() as folder,
         running_product(Path(folder) / "home", ModelSource="rehearsal") as product,
     ):
-        table = ApiKeys(product.stack.aws.client("dynamodb"), product.outputs["AgentsTable"])
+        table = ApiKeys(Table(product.stack.aws.client("dynamodb"), product.outputs["AgentsTable"]))
         key = table.create(tenant=TENANT, name="load", scopes=SCOPES, now=int(time.time())).text
         product.api.agents.apply(
             {

@@ -16,9 +16,17 @@ from freehold_cli.local.packaging import archive
 from product_stack import ROOT
 
 LOOP = ("invoke_model", "run_tool", "finish_run", "summarize_memory", "sweep")
-FUNCTIONS = (*LOOP, "authorizer", "api")
+FUNCTIONS = (*LOOP, "run_mcp_tool", "authorizer", "api", "ingest", "live")
 ROUNDS = 15
-LAYERS = {"layers/core": "CoreLayer", "layers/deps": "DependencyLayer"}
+SHARED_LAYERS = ("core", "deps")
+OWN_LAYERS = {"run_mcp_tool": "mcp", "authorizer": "identity", "live": "live"}
+RESOURCES = {
+    "core": "CoreLayer",
+    "deps": "DependencyLayer",
+    "mcp": "McpLayer",
+    "identity": "IdentityLayer",
+    "live": "LiveLayer",
+}
 # As Lambda sets them: there is a daemon for traces.
 LAMBDA = {"LAMBDA_TASK_ROOT": "/var/task", "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000"}
 TRACES_OFF = LAMBDA | {"POWERTOOLS_TRACE_DISABLED": "true"}
@@ -29,7 +37,10 @@ NOT_PASSED_ON = ("PYTHON", "POWERTOOLS_", "AWS_")
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """One function. `traced` and `untraced` are CPU over that of `import boto3`, each less a bare interpreter's."""
+    """One function. `traced` and `untraced` are CPU over that of `import boto3`, each less a bare interpreter's.
+
+    `package_bytes` are those of its code and of a layer that it alone has.
+    """
 
     function: str
     traced: float
@@ -42,7 +53,7 @@ class Loading:
 class Loadings:
     functions: tuple[Loading, ...]
     boto3_milliseconds: float
-    layer_bytes: Mapping[str, int]
+    shared_layer_bytes: Mapping[str, int]
 
     def of(self, function: str) -> Loading:
         return next(each for each in self.functions if each.function == function)
@@ -69,12 +80,17 @@ def loadings(progress: Callable[[str], None], rounds: int = ROUNDS) -> Loadings:
             _ratio(cpu, name),
             _ratio(cpu, f"{name} untraced"),
             peak[name],
-            _zipped(ROOT / "functions" / name),
+            _zipped(ROOT / "functions" / name) + sum(layers[each] for each in _own(name)),
         )
         for name in FUNCTIONS
     ]
     boto3 = statistics.median(a - b for a, b in zip(cpu["boto3"], cpu["bare"], strict=True))
-    return Loadings(tuple(found), boto3, layers)
+    shared = {RESOURCES[name]: layers[name] for name in SHARED_LAYERS}
+    return Loadings(tuple(found), boto3, shared)
+
+
+def _own(function: str) -> list[str]:
+    return [layer for name, layer in OWN_LAYERS.items() if name == function]
 
 
 def _ratio(cpu: Mapping[str, list[float]], name: str) -> float:
@@ -106,19 +122,26 @@ def _interpreter(code: str, variables: Mapping[str, str]) -> tuple[float, float]
 
 
 def _layer_bytes() -> dict[str, int]:
-    """As `sam build` makes them: wheels for Lambda's own Python, whatever this one is."""
+    """By the folder's name, as `sam build` makes them: wheels for Lambda's own Python, whatever this one is."""
     sizes: dict[str, int] = {}
     with tempfile.TemporaryDirectory(prefix="freehold-bench-") as folder:
-        for source, resource in LAYERS.items():
+        for source, resource in RESOURCES.items():
             target = Path(folder) / resource
             target.mkdir()
             given = f"ARTIFACTS_DIR={target}", f"PYTHON={sys.executable}"
             subprocess.run(
-                ["make", "--silent", "--directory", str(ROOT / source), f"build-{resource}", *given],
+                [
+                    "make",
+                    "--silent",
+                    "--directory",
+                    str(ROOT / "layers" / source),
+                    f"build-{resource}",
+                    *given,
+                ],
                 env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
                 check=True,
             )
-            sizes[resource] = _zipped(target)
+            sizes[source] = _zipped(target)
     return sizes
 
 

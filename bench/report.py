@@ -138,7 +138,7 @@ def _functions(loading: Loadings, peaks: Mapping[str, float]) -> str:
             f"{each.untraced:.2f}",
             f"{each.imported_megabytes:.0f} MB",
             f"{peaks[each.function]:.0f} MB" if each.function in peaks else "",
-            f"{(each.package_bytes + sum(loading.layer_bytes.values())) / 1_000_000:.1f} MB",
+            f"{(each.package_bytes + sum(loading.shared_layer_bytes.values())) / 1_000_000:.1f} MB",
         )
         for each in loading.functions
     ]
@@ -150,11 +150,15 @@ def _functions(loading: Loadings, peaks: Mapping[str, float]) -> str:
         "at most, on the local stack",
         "zipped package",
     )
-    layers = ", ".join(f"{name} {size / 1_000_000:.1f} MB" for name, size in loading.layer_bytes.items())
+    layers = ", ".join(
+        f"{name} {size / 1_000_000:.1f} MB" for name, size in loading.shared_layer_bytes.items()
+    )
     return (
         "## Functions\n\n"
-        f"CPU is over that of `import boto3`, {loading.boto3_milliseconds:.0f} ms here. Of each package all but a few "
-        f"kilobytes is layers\nthat all functions share: {layers}.\n\n{markdown_table(head, rows)}"
+        f"CPU is over that of `import boto3`, {loading.boto3_milliseconds:.0f} ms here. All functions share\n"
+        f"layers: {layers}. What a package has beyond them is a layer of the\n"
+        f"function's own, and a few kilobytes; that of `live` has the Lambda Web Adapter beside it.\n\n"
+        f"{markdown_table(head, rows)}"
     )
 
 

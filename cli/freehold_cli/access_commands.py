@@ -72,7 +72,7 @@ def grant(
     Example: freehold access grant iam arn:aws:iam::123456789012:role/support --scope run --stack freehold
     """
     screen, chosen = Screen(json=as_json), _kind(kind)
-    scopes = tuple(scope or (("run", "read") if chosen == "iam" else ()))
+    scopes = tuple(dict.fromkeys(scope or (("run", "read") if chosen == "iam" else ())))
     with screen.progress("granting access"):
         entries, first = _entries(world_of(ctx), stack)
         entry = AccessEntry(chosen, name, tenant or first, int(time.time()), scopes)

@@ -16,10 +16,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from freehold.adapters.access import AccessEntries
-from freehold.adapters.api_keys import SCOPES, ApiKeys
+from freehold.adapters.api_keys import ApiKeys
 from freehold.adapters.dead_letters import SqsDeadLetters
 from freehold.adapters.schema_buckets import SchemaBuckets
 from freehold.adapters.table import Table
+from freehold.values.access import SCOPES
 
 from .settings import LOCAL_TENANT, WrongUse
 
@@ -74,7 +75,7 @@ class AwsAccount:
         """The text of a new key."""
         now = int(time.time())
         expires = None if expires_in_days is None else now + expires_in_days * DAY_SECONDS
-        keys = ApiKeys(self._client("dynamodb"), table)
+        keys = ApiKeys(Table(self._client("dynamodb"), table))
         return keys.create(tenant=tenant, name=name, scopes=scopes, now=now, expires_at=expires).text
 
     def access(self, table: str) -> AccessEntries:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
@@ -56,7 +57,7 @@ def list_letters(
                 found = client.dead_letters.list(limit=limit)
             letters, complete = found.letters, found.complete
         else:
-            raw, complete = _of_stack(world_of(ctx), stack).listed(lambda _: True, most=limit)
+            raw, complete = _of_stack(world_of(ctx), stack)[0].listed(lambda _: True, most=limit)
             letters = tuple(_read(each) for each in raw)
     told = {"deadLetters": [letter.wire for letter in letters], "complete": complete}
     screen.answer(told, tables.dead_letters(letters))
@@ -80,7 +81,7 @@ def show(
             with world_of(ctx).client() as client:
                 found = client.dead_letters.get(letter)
         else:
-            raw = _of_stack(world_of(ctx), stack).find(letter, lambda _: True)
+            raw = _of_stack(world_of(ctx), stack)[0].find(letter, lambda _: True)
             if raw is None:
                 raise WrongUse(
                     f"no dead letter {letter!r}, or others look at it; try again in half a minute",
@@ -125,42 +126,45 @@ def redrive(
 
 
 def _over_http(world: World, letters: list[str] | None) -> tuple[list[str], list[str], list[str]]:
-    """Portion by portion, as long as one puts any back."""
+    """Portion by portion, as long as one puts any back. What is refused again meanwhile stays: it would never end."""
     back: list[str] = []
+    began = None if letters else datetime.now(UTC)
     with world.client() as client:
         while True:
-            done = client.dead_letters.redrive(letters)
+            done = client.dead_letters.redrive(letters, before=began)
             back += done.redriven
             if letters or done.complete or not done.redriven:
                 return back, [*done.missing], [*done.failed]
 
 
 def _by_aws(world: World, stack: str, letters: list[str] | None) -> tuple[list[str], list[str], list[str]]:
-    queues, wanted = _of_stack(world, stack), set(letters or ())
-    incoming = world.account({}).outputs(stack).get("IncomingEventsArn")
+    queues, outputs = _of_stack(world, stack)
+    incoming, began = outputs.get("IncomingEventsArn"), datetime.now(UTC).timestamp() * 1000
     back: list[str] = []
     while True:
         done = queues.redrive(
-            lambda each: not wanted or each.id in wanted,
+            lambda each: bool(letters) or each.at < began,
             most=PORTION,
             new_id=lambda: uuid4().hex,
+            ids=letters or None,
             # Its policy keeps everybody out.
             may_return=lambda each: each.source != incoming,
         )
         back += (each.id for each in done.back)
         if letters or done.complete or not done.back:
             failed = [each.id for each in done.failed]
-            return back, sorted(wanted - {*back, *failed}), failed
+            return back, sorted({*(letters or ())} - {*back, *failed}), failed
 
 
-def _of_stack(world: World, stack: str) -> SqsDeadLetters:
+def _of_stack(world: World, stack: str) -> tuple[SqsDeadLetters, dict[str, str]]:
+    """Its dead letters, and its outputs."""
     account = world.account({})
     outputs = account.outputs(stack)
     if not {"DeadLetters", "RequestsDeadLetters"} <= set(outputs):
         raise WrongUse(
             f"the stack {stack!r} has no outputs DeadLetters and RequestsDeadLetters: it is none of Freehold"
         )
-    return account.dead_letters((outputs["DeadLetters"], outputs["RequestsDeadLetters"]))
+    return account.dead_letters((outputs["DeadLetters"], outputs["RequestsDeadLetters"])), outputs
 
 
 def _read(letter: Any, **more: str) -> DeadLetter:

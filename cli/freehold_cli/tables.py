@@ -161,6 +161,7 @@ def dead_letter(one: DeadLetter) -> list[Text]:
     told = {
         "since": figures.clock(one.at),
         "from": one.source,
+        "sender": one.sender,
         "group": one.group,
         "deduplication": one.deduplication_id,
         "error": one.error,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -17,11 +18,15 @@ WORK_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """A message with the reason that it could not be taken for. `source` is its queue; lists leave `body` out."""
+    """A message with the reason that it could not be taken for. `source` is its queue, `sender` who SQS says sent it.
+
+    Lists leave `body` out.
+    """
 
     letter_id: str
     at: str = ""
     source: str = ""
+    sender: str | None = None
     error: str | None = None
     reason: str | None = None
     group: str | None = None
@@ -36,6 +41,7 @@ class DeadLetter:
             letter_id=text(wire, "id"),
             at=text(wire, "at"),
             source=text(wire, "source"),
+            sender=text_or_none(wire, "sender"),
             error=text_or_none(wire, "error"),
             reason=text_or_none(wire, "reason"),
             group=text_or_none(wire, "group"),
@@ -57,7 +63,10 @@ class DeadLetterList:
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """Ids of what was put back, was not found, and could not be put back. `complete` is False where any is left."""
+    """Ids of what was put back, was not found, and could not or may not be put back.
+
+    `complete` is False where the same again may do more.
+    """
 
     redriven: tuple[str, ...]
     missing: tuple[str, ...] = ()
@@ -84,12 +93,17 @@ class DeadLetters:
         path = f"/dead-letters/{segment(letter_id)}"
         return DeadLetter.read(self._connection.request("GET", path, extra_seconds=WORK_SECONDS)[1])
 
-    def redrive(self, ids: Sequence[str] | None = None) -> Redriven:
-        """Put these back where they came from, or all that there are, and as long as one request takes.
+    def redrive(self, ids: Sequence[str] | None = None, *, before: datetime | None = None) -> Redriven:
+        """Put these back where they came from, or a hundred of all: of those alone that were put aside `before`.
 
-        while not stack.dead_letters.redrive().complete: ...
+        Without it a letter whose message is refused again would be put back for ever:
+
+        began = datetime.now(UTC)
+        while stack.dead_letters.redrive(before=began).redriven: ...
         """
         body: dict[str, Any] = {"all": True} if ids is None else {"ids": [*ids]}
+        if before is not None:
+            body["before"] = before.astimezone().isoformat()
         _, wire = self._connection.request(
             "POST",
             "/dead-letters/redrive",

@@ -144,7 +144,7 @@ class Runs:
     def upload(self, run_id: str, content: bytes) -> str:
         """The id of a result that was uploaded for a call of this run: text as UTF-8, up to 20,000,000 bytes."""
         path, size = f"/runs/{segment(run_id)}/uploads", {"bytes": len(content)}
-        _, wire = self._connection.request("POST", path, size, repeatable=True)
+        _, wire = self._connection.request("POST", path, size, idempotency_key=str(uuid4()))
         headers = {name: str(value) for name, value in mapping(wire, "headers").items()}
         self._connection.put(text(wire, "url"), content, headers)
         return text(wire, "uploadId")
@@ -157,9 +157,17 @@ class Runs:
         if (ahead := self.ahead(run)) is not None:
             return self.awaited(ahead)
         own = [(run, each) for each in run.awaiting if each.kind != "agent"]
-        asked = len(run.awaiting) - len(own)
-        children = (self.get(child) for child in run.children[-asked:]) if asked else ()
-        return own + [found for child in children for found in self.awaited(child)]
+        return own + [found for child in self._asked(run) for found in self.awaited(child)]
+
+    def _asked(self, run: Run) -> Iterator[Run]:
+        """The runs whose answers it lacks. They are among its newest, but others may be newer."""
+        calls = {each.call_id for each in run.awaiting if each.kind == "agent"}
+        names = reversed(run.children)
+        while calls and (name := next(names, None)):
+            child = self.get(name)
+            if child.parent and child.parent.call_id in calls:
+                calls.remove(child.parent.call_id)
+                yield child
 
     def ahead(self, run: Run) -> Run | None:
         """The run that the session answers before this one, which is queued."""

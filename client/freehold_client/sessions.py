@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from .connection import Connection, pages, segment
 from .erasures import Erasure
@@ -94,7 +95,8 @@ class Sessions:
 
     def hand_back(self, session_id: str, note: str) -> Session:
         """Give it back to its agent, which reads the note. Raises `Conflict` where no person has it."""
-        _, wire = self._connection.request("POST", f"{_path(session_id)}/hand-back", {"note": note})
+        path, body = f"{_path(session_id)}/hand-back", {"note": note}
+        _, wire = self._connection.request("POST", path, body, idempotency_key=uuid4().hex)
         return Session.read(wire)
 
     def end(self, session_id: str) -> Session:

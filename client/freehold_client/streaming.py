@@ -45,11 +45,13 @@ class EventStream:
                 with self._opened() as response:
                     if response.status_code == OVER:
                         return
-                    if response.is_success:
+                    if _is_stream(response):
                         for event in self._events(response):
                             yield event
                             if isinstance(event, RunFinished):
                                 return
+                    elif response.is_success:
+                        failure = Unreachable(self.connection.url, "it answers with no stream of events")
                     else:
                         failure, pause = self.connection.refusal(response)
                         if not may_succeed(response):
@@ -71,13 +73,19 @@ class EventStream:
         for number, block in enumerate(blocks(response.iter_bytes())):
             fields = _fields(block)
             event = _read(fields) if "data" in fields else None
-            # A stream that ends after its greeting is as good as none.
-            self._failures = 0 if number or event else self._failures
+            # A comment is a sign of life, but a stream that ends after its greeting is as good as none.
+            self._failures = 0 if event or (number and "" in fields) else self._failures
             if fields.get("retry", "").isdecimal():
                 self._retry_seconds = int(fields["retry"]) / 1000
             if event:
                 self.last_id = event.id or self.last_id
                 yield event
+
+
+def _is_stream(response: httpx.Response) -> bool:
+    """Something in between may answer with a page of its own."""
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return response.is_success and kind == "text/event-stream"
 
 
 def _read(fields: Mapping[str, str]) -> RunEvent:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Any, NoReturn, cast
 from urllib.parse import unquote
 
@@ -17,7 +16,7 @@ from freehold import wiring
 from freehold.errors import NotFound
 from freehold.http import cors, paths
 from freehold.http.call import Call
-from freehold.http.caller import Caller
+from freehold.http.caller import asker
 from freehold.http.problems import PROBLEM_JSON, headers, problem
 from freehold.http.routes import ROUTES, Route
 from freehold.observability import handler, logger, observed
@@ -49,23 +48,16 @@ def check_address(app: APIGatewayRestResolver, next_middleware: NextMiddleware) 
 app.use(middlewares=[check_address])  # pyright: ignore[reportUnknownMemberType]
 
 
-def asker(context: Mapping[str, Any]) -> dict[str, Any]:
-    """As the authorizer says; who signed a call, which then has none, API Gateway says by itself."""
-    if not context.get("authorizer"):
-        return {"principal": f"iam:{context['identity'].get('userArn')}"}
-    who = Caller.of(context["authorizer"])
-    return {"tenant": who.tenant, "principal": who.principal.name}
-
-
 @app.exception_handler(Exception)
 def on_error(error: Exception) -> Response[str]:
     status, document = problem(error, path=app.current_event.path)
+    who = asker(app.current_event.raw_event["requestContext"])
     if status >= 500:
-        logger.exception("request failed")
+        # It may have done a part.
+        logger.exception("request failed", extra=who)
     elif status in (403, 404):
         # Also of what is another tenant's, which is written down nowhere else.
-        told = asker(app.current_event.raw_event["requestContext"]) | {"reason": document["type"]}
-        logger.info("request refused", extra=told)
+        logger.info("request refused", extra=who | {"reason": document["type"]})
     return Response(status, PROBLEM_JSON, json.dumps(document), headers=headers(error))
 
 
@@ -99,9 +91,9 @@ for each in ROUTES:
 
 @handler
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    # API Gateway hands the path over as it was sent, with its percent signs. A "/" inside an id keeps its own,
-    # which no id may have.
-    path = unquote(ENCODED_SLASH.sub("%252F", event["path"]))
+    # API Gateway hands the path over as it was sent, with its percent signs and what a domain of one's own has
+    # before it. A "/" inside an id keeps its own, which no id may have.
+    path = unquote(ENCODED_SLASH.sub("%252F", event["path"].removeprefix("/v1")))
     answer = app.resolve({**event, "path": path}, context)
     answer["multiValueHeaders"]["x-request-id"] = [event["requestContext"]["requestId"]]
     return answer

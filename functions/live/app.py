@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -21,12 +21,14 @@ from freehold.http.caller import Caller
 from freehold.http.problems import PROBLEM_JSON, headers, problem
 from freehold.http.shapes import Json
 from freehold.observability import logger
+from freehold.values.run import RunKey
 from freehold.wiring.live import watching
 
 # Whether a caller may still read is asked as a stream begins. So none is longer: clients come back by themselves. And
 # Lambda notices late or not at all that a client has gone.
 STREAM_SECONDS = 60.0
 LINE = "\n"
+Clock = Callable[[], float]
 
 
 async def follow(request: Request) -> Response:
@@ -45,27 +47,39 @@ async def follow(request: Request) -> Response:
         return _refused(error, request, context, sent)
     if follower.watcher.over and not first:
         return Response(status_code=204, headers=sent)
-    told = _told(follower, first)
+    told = _told(follower, first, sent["x-request-id"])
     return EventSourceResponse(
         told, headers=sent, ping=events.HEARTBEAT_SECONDS, ping_message_factory=_heartbeat, sep=LINE
     )
 
 
-async def _told(follower: events.Follower, news: list[Json]) -> AsyncGenerator[ServerSentEvent]:
+async def _told(
+    follower: events.Follower, news: list[Json], request_id: str, now: Clock = anyio.current_time
+) -> AsyncGenerator[ServerSentEvent]:
     """News after news until no more will come. What fails meanwhile ends the stream, and the client comes back."""
     yield ServerSentEvent(retry=events.RETRY_MS, comment="following", sep=LINE)
-    until = anyio.current_time() + STREAM_SECONDS
+    until = now() + STREAM_SECONDS
     while True:
         for each in news:
             yield ServerSentEvent(**each, sep=LINE)
-        if follower.watcher.over or anyio.current_time() > until:
+        if follower.watcher.over or now() > until:
             return
         await anyio.sleep(follower.watcher.pause_seconds)
         try:
             news = await run_sync(follower.news)
-        except FreeholdError as error:
-            logger.warning("the stream ended early", extra={"reason": type(error).__name__})
+        except Exception as error:
+            _ended_early(error, follower.watcher.key, request_id)
             return
+
+
+def _ended_early(error: Exception, key: RunKey, request_id: str) -> None:
+    """The answer has begun, so that the log alone can tell."""
+    named = {"tenant": key.tenant, "run_id": key.run_id, "request_id": request_id}
+    told = named | {"reason": type(error).__name__}
+    if isinstance(error, FreeholdError):
+        logger.warning("the stream ended early", extra=told)
+    else:
+        logger.exception("the stream broke", extra=told, exc_info=error)
 
 
 def _heartbeat() -> ServerSentEvent:

@@ -56,6 +56,14 @@ ARRIVING_MUTANTS: dict[str, tuple[Mutate, str]] = {
         drop("IngestFunction", P, "Environment", "Variables", "STORE_PATIENCE"),
         "IngestFunction waits for a table longer than it has",
     ),
+    "a table that the authorizer waits for": (
+        drop("AuthorizerFunction", P, "Environment", "Variables", "STORE_PATIENCE"),
+        "AuthorizerFunction waits longer than it has",
+    ),
+    "an issuer that the authorizer has no time for": (
+        put("AuthorizerFunction", P, "Timeout", value=5),
+        "AuthorizerFunction waits longer than it has",
+    ),
     "a message that Ingest has no time for": (
         put("IngestFunction", P, "Timeout", value=20),
         "IngestFunction may end in the middle of a message",
@@ -156,6 +164,14 @@ ARRIVING_MUTANTS: dict[str, tuple[Mutate, str]] = {
     "a role for everybody's schedules": (
         drop("SchedulerRole", P, "AssumeRolePolicyDocument", "Statement", 0, "Condition"),
         "SchedulerRole is taken for schedules of others",
+    ),
+    "an alarm by bad credentials": (
+        put("AuthorizerErrors", P, "Metrics", 0, "Expression", value="100 * errors / invocations"),
+        "AuthorizerErrors goes off by credentials that are refused",
+    ),
+    "an alarm that takes off what nobody counts": (
+        put("AuthorizerErrors", P, "Metrics", 1, "MetricStat", "Metric", "Dimensions", value=[]),
+        "AuthorizerErrors looks at CredentialsRefused with other dimensions than it has",
     ),
     "no alarm on dead requests": (
         put("DeadLettersArrived", P, "Metrics", value=[]),

@@ -285,6 +285,7 @@ MUTANTS: dict[str, tuple[Mutate, str]] = {
         "RunToolFunction has no concurrency reserved",
     ),
     "no limit of requests": (drop("Api", P, "MethodSettings"), "takes as many requests as the account does"),
+    "an API at the edge": (drop("Api", P, "EndpointConfiguration"), "Api is reached through the edge"),
     "no access log": (drop("Api", P, "AccessLogSetting"), "logs no requests"),
     "a table that anybody may delete": (
         drop("AgentsTable", P, "DeletionProtectionEnabled"),

@@ -22,7 +22,7 @@ def drop(resource: str, *path: str | int) -> Mutate:
     return mutate
 
 
-def put(resource: str, *path: str, value: Any) -> Mutate:
+def put(resource: str, *path: str | int, value: Any) -> Mutate:
     def mutate(template: Template) -> None:
         inner: Any = template["Resources"][resource]
         for key in path[:-1]:

@@ -238,8 +238,9 @@ def test_a_function_is_its_handler_alone(built: Path):
     }
 
     assert len(held) >= 6
-    # The application of live events is started by a script.
-    wanted = {name: {"app.py", *(["run.sh"] if name == "LiveFunction" else [])} for name in held}
+    # The application of live events is started by a script, in a server with settings of its own.
+    more = {"LiveFunction": {"run.sh", "uvicorn.json"}}
+    wanted = {name: {"app.py"} | more.get(name, set()) for name in held}
     assert {name: files - {"__pycache__"} for name, files in held.items()} == wanted
 
 

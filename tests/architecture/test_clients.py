@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,6 +42,20 @@ def test_a_store_is_tried_again_because_every_write_is_conditional(service: str)
 
     assert attempts(client) > 1
     assert client.meta.config.read_timeout <= 10
+
+
+@pytest.mark.parametrize("made", [lambda: wiring.client("s3"), lambda: wiring.tool_client(5)])
+def test_aws_is_told_whose_calls_these_are(made: Callable[[], Any]):
+    client, sent = made(), list[dict[str, Any]]()
+
+    def answer(params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
+        sent.append(params)
+        return SimpleNamespace(status_code=200), {}
+
+    client.meta.events.register("before-call", answer)
+    client.list_buckets() if client.meta.service_model.service_name == "s3" else client.list_functions()
+
+    assert sent[0]["headers"]["User-Agent"].startswith("Freehold ")
 
 
 def test_a_model_server_is_asked_once_over_a_connection_that_stays_open():

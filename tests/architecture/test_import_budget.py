@@ -63,7 +63,7 @@ STEPS = {
     "freehold.arriving": {"ingest"},
     "freehold.summarizing": {"summarize_memory"},
     "freehold.erasing": {"sweep", "api"},
-    "freehold.adapters.api_keys": {"authorizer", "api", "ingest", "live"},
+    "freehold.adapters.api_keys": {"authorizer", "api", "live"},
     "freehold.adapters.aws_tokens": {"authorizer"},
 }
 TRACED = {"AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000", "LAMBDA_TASK_ROOT": "/var/task"}

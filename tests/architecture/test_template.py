@@ -63,9 +63,12 @@ def test_a_stream_ends_by_itself_within_the_minute_for_which_the_authorizers_ans
     function = FUNCTIONS["LiveFunction"]
     source_text = (ROOT / function["CodeUri"] / "app.py").read_text()
     (seconds,) = re.findall(r"^STREAM_SECONDS = ([0-9.]+)$", source_text, re.MULTILINE)
+    calls = source()["Resources"]["Api"]["Properties"]["DefinitionBody"]["paths"]
+    integration = calls["/runs/{run}/events"]["get"]["x-amazon-apigateway-integration"]
 
     assert float(seconds) <= 60
     assert float(seconds) + 15 <= function["Timeout"] <= 90
+    assert function["Timeout"] < integration["timeoutInMillis"] / 1000 <= 100
 
 
 def test_every_folder_of_functions_is_deployed():

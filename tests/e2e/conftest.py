@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ import boto3
 import pytest
 
 from freehold.adapters.api_keys import SCOPES, ApiKeys, NewKey
+from freehold.adapters.table import Table
+from freehold.errors import Conflict
+from freehold.values.access import AccessEntry, EntryKind
 from freehold_cli.account import AwsAccount
 from freehold_client import Freehold
 
@@ -45,6 +49,19 @@ class Deployed:
         now = int(time.time())
         return self.keys.create(tenant=TENANT, name="e2e", scopes=scopes, now=now, expires_at=now + HOUR)
 
+    @contextmanager
+    def let_in(self, kind: EntryKind, name: str, *scopes: str) -> Iterator[None]:
+        """For as long as the block lasts. What leads to another tenant is left to it, and the test is skipped."""
+        entries = AwsAccount({}).access(self.outputs["AgentsTable"])
+        try:
+            entries.grant(AccessEntry(kind, name, TENANT, int(time.time()), scopes))
+        except Conflict as conflict:
+            pytest.skip(str(conflict))
+        try:
+            yield
+        finally:
+            entries.revoke(kind, name, TENANT)
+
     def resources(self, kind: str) -> dict[str, str]:
         """The physical names of the stack's resources of that type, by logical id."""
         pages = (
@@ -65,7 +82,7 @@ def deployed(request: pytest.FixtureRequest) -> Deployed:
         pytest.skip("needs a deployed stack: make e2e STACK=name")
     outputs = AwsAccount({}).outputs(name)
     url = request.config.getoption("--url") or outputs["ApiUrl"]
-    return Deployed(name, outputs, url, ApiKeys(boto3.client("dynamodb"), outputs["AgentsTable"]))
+    return Deployed(name, outputs, url, ApiKeys(Table(boto3.client("dynamodb"), outputs["AgentsTable"])))
 
 
 @pytest.fixture(scope="session")

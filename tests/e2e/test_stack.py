@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from typing import Any
@@ -8,7 +9,9 @@ import boto3
 import httpx
 import pytest
 
-from freehold_client import Freehold, InvalidRequest, Run, Unauthorized
+from freehold.values.access import aws_principal
+from freehold_cli.account import AwsAccount
+from freehold_client import Freehold, InvalidRequest, Run, RunFinished, ToolStarted, Unauthorized, aws_token
 
 from .conftest import Deployed
 
@@ -105,6 +108,87 @@ def test_a_message_that_waits_gets_its_turn(api: Freehold, agent: str):
 def test_an_agent_that_is_wrong_is_refused_with_the_place(api: Freehold):
     with pytest.raises(InvalidRequest, match="instrction"):
         api.agents.apply({"agentName": "e2e-wrong", "foundationModel": "rehearsal", "instrction": "?"})
+
+
+# -- other ways in, and out
+
+ONE_MODE = pytest.mark.parametrize("agent", ["durable"], indirect=True)
+
+
+def run_of(api: Freehold, **wanted: str) -> Run:
+    """The run that comes of what was sent, once it has ended."""
+    until = time.monotonic() + 90
+    while not (found := list(api.runs.list(**wanted))):
+        assert time.monotonic() < until, f"no run of {wanted} has begun"
+        time.sleep(0.5)
+    return api.runs.wait(found[-1].run_id)
+
+
+@ONE_MODE
+def test_what_happens_in_a_run_is_told_as_it_happens(api: Freehold, agent: str):
+    started = api.runs.start(agent, "Please wait until the courier has come.")
+    meanwhile: list[str] = []
+
+    for event in api.runs.stream(started.run_id):
+        if isinstance(event, ToolStarted):
+            meanwhile.append(api.runs.get(started.run_id).status)
+
+    assert meanwhile == ["RUNNING"]
+    assert isinstance(event, RunFinished)
+    assert event.status == "COMPLETED"
+
+
+@ONE_MODE
+def test_a_message_begins_a_run(deployed: Deployed, api: Freehold, agent: str):
+    group = f"e2e-{uuid.uuid4().hex[:8]}"
+    with deployed.let_in("queue", deployed.outputs["RequestsArn"]):
+        boto3.client("sqs").send_message(
+            QueueUrl=deployed.outputs["Requests"],
+            MessageBody=json.dumps({"agent": agent, "input": WEIGHT}),
+            MessageGroupId=group,
+            MessageDeduplicationId=group,
+        )
+        run = run_of(api, session_id=group)
+
+    assert (run.status, run.wire["trigger"]) == ("COMPLETED", "sqs")
+
+
+def test_an_event_begins_a_run(deployed: Deployed, api: Freehold, request: pytest.FixtureRequest):
+    name = f"e2e-{uuid.uuid4().hex[:8]}"
+    happened = {"EventBusName": deployed.outputs["Bus"], "Source": name, "DetailType": "?", "Detail": "{}"}
+    with deployed.let_in("source", name):
+        api.agents.apply(
+            {
+                "agentName": name,
+                "foundationModel": request.config.getoption("--model"),
+                "instruction": "Greet whoever writes to you, in one sentence.",
+                "triggers": [{"eventPattern": {"source": [name]}, "input": "Good morning!"}],
+            }
+        )
+        try:
+            # EventBridge does not follow a new rule at once.
+            until = time.monotonic() + 90
+            while not any(api.runs.list(agent=name)) and time.monotonic() < until:
+                boto3.client("events").put_events(Entries=[happened])
+                time.sleep(2)
+            run = run_of(api, agent=name)
+        finally:
+            api.agents.delete(name)
+
+    assert (run.status, run.wire["trigger"], run.wire["input"]) == ("COMPLETED", "event", "Good morning!")
+
+
+@ONE_MODE
+def test_aws_credentials_begin_a_run(deployed: Deployed, agent: str):
+    own = aws_principal(boto3.client("sts").get_caller_identity()["Arn"])
+    assert own
+    with deployed.let_in("iam", own, "run", "read"):
+        token = aws_token(deployed.url, AwsAccount({}).sign)
+        with Freehold(deployed.url, token.token) as client:
+            run = ask(client, agent)
+
+    assert run.status == "COMPLETED", run
+    assert f"{run.principal.type}:{run.principal.id}" == token.principal
 
 
 # -- what operators see

@@ -13,6 +13,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from freehold import wiring
 from freehold.adapters.api_keys import SCOPES, ApiKeys
+from freehold.adapters.table import Table
 from freehold.values.model import Usage
 from freehold.values.run import Call, Lap, RunKey
 
@@ -106,7 +107,7 @@ class Deployed:
         return Caller("globex", scopes or SCOPES)
 
     def keys(self) -> ApiKeys:
-        return ApiKeys(self.client, "agents")
+        return ApiKeys(Table(self.client, "agents"))
 
     def items(self, table: str) -> list[dict[str, Any]]:
         """Every item of a table, so that tests can say: nothing changed."""
@@ -134,11 +135,11 @@ class Deployed:
         self.park_begun(run_id, *calls, text=text)
         return self.admin.call("GET", f"/runs/{run_id}").body
 
-    def park_begun(self, run_id: str, *calls: str, text: str = "") -> None:
+    def park_begun(self, run_id: str, *calls: str, text: str = "", tenant: str = TENANT) -> None:
         """What the state machine does of a run whose first lap waits for somebody."""
         made = tuple(Call(name, ARGUMENTS.get(name, "{}")) for name in calls)
-        self.add_lap(run_id, text, calls=made, stop="tools")
-        run = {"tenant": TENANT, "id": run_id, "execution": 1}
+        self.add_lap(run_id, text, tenant=tenant, calls=made, stop="tools")
+        run = {"tenant": tenant, "id": run_id, "execution": 1}
         assert invoke("finish_run", {"run": run, "step": "park"}) == {"step": "parked"}
 
     def finish(

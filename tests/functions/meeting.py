@@ -11,11 +11,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from .tenancy import ACTIONS, NAMES, TENANTS, Tenancy
+from .tenancy import AGENTS, SESSIONS, Tenancy
+from .tenant_calls import ACTIONS, NAMES, TENANTS
 
 WHO = st.sampled_from(TENANTS)
-# Often the name under which all tenants have something.
-NAME = st.just("a") | st.sampled_from(NAMES)
+# Often a name under which all tenants have something.
+AGENT, SESSION = (st.sampled_from(shared) | st.sampled_from(NAMES) for shared in (AGENTS, SESSIONS))
 PICK = st.integers(0, 10_000)
 DOES = st.sampled_from(list(ACTIONS))
 BESIDES = st.sampled_from(
@@ -28,20 +29,20 @@ class TenTenants(RuleBasedStateMachine):
         super().__init__()
         self.tenancy = Tenancy()
 
-    @rule(who=WHO, does=DOES, a=NAME, b=NAME, n=PICK)
+    @rule(who=WHO, does=DOES, a=AGENT, b=SESSION, n=PICK)
     def ask(self, who: str, does: str, a: str, b: str, n: int) -> None:
         self.tenancy.ask(who, does, a, b, n)
 
     @rule(seed=PICK)
     def ask_much(self, seed: int) -> None:
         """More evenly than hypothesis draws."""
-        self.tenancy.ask_much(Random(seed), 20)
+        self.tenancy.ask_much(Random(f"{seed} {self.tenancy.operations}"), 20)
 
     @rule(n=PICK)
-    def finish(self, n: int) -> None:
-        self.tenancy.finish(n)
+    def go_on(self, n: int) -> None:
+        self.tenancy.go_on(n)
 
-    @rule(who=WHO, a=NAME, b=NAME, body=BESIDES)
+    @rule(who=WHO, a=AGENT, b=SESSION, body=BESIDES)
     def message(self, who: str, a: str, b: str, body: dict[str, Any]) -> None:
         self.tenancy.message(who, a, b, body)
 
@@ -74,6 +75,6 @@ def meet(examples: int) -> Met:
             met.came_to.update(self.tenancy.came_to)
             super().teardown()
 
-    with_few_steps = settings(max_examples=examples, stateful_step_count=12, deadline=None, derandomize=True)
+    with_few_steps = settings(max_examples=examples, stateful_step_count=20, deadline=None, derandomize=True)
     run_state_machine_as_test(Counted, settings=settings(with_few_steps, database=None))
     return met

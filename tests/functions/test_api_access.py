@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from freehold.adapters.api_keys import SCOPES
 from .caller import Answer, Caller
 from .calls import CALLS, SIGNED, Call, make_one_of_each, routes, shape
 from .deployed import Deployed, agent
+from .lambdas import invoke
 
 UNKNOWN = {
     "agent": "nobody",
@@ -25,6 +28,14 @@ UNKNOWN["key"] = "ffffffffffff"
 UNKNOWN["letter"] = "11111111-0000-4000-8000-000000000000"
 UNKNOWN["schedule"] = 24 * "0"
 UNKNOWN |= {"parked": "01M84CY6FV8TPZ8VTAMGGSRG65-1", "digest": 64 * "0", "escalated": "s8"}
+
+
+def test_a_domain_of_ones_own_leads_to_the_same_calls(product: Deployed):
+    event = product.admin.event("GET", "/agents/helper")
+
+    answer = invoke("api", {**event, "path": f"/v1{event['path']}"})
+
+    assert (answer["statusCode"], json.loads(answer["body"])["agentName"]) == (200, "helper")
 
 
 def test_this_list_of_calls_is_the_apis_own():
@@ -50,10 +61,27 @@ def test_a_call_needs_one_of_its_scopes_and_changes_nothing_without(product: Dep
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
-def test_a_call_succeeds_with_its_scope(product: Deployed, call: Call):
-    answer = call.by(product.scoped(call.scopes[0]), make_one_of_each(product, call))
+def test_a_call_succeeds_with_its_scope_and_the_log_says_who_may_have_changed_something(
+    product: Deployed, call: Call, log: io.StringIO
+):
+    caller, ids = product.scoped(call.scopes[0]), make_one_of_each(product, call)
+    before = log.tell()
+
+    answer = call.by(caller, ids)
 
     assert answer.status == call.status, answer.text
+    lines = [json.loads(line) for line in log.getvalue()[before:].splitlines()]
+    done = [line for line in lines if line["message"] == "request done"]
+    if call.method == "GET":
+        assert done == []
+        return
+    (line,) = done
+    assert (line["tenant"], line["principal"]) == (caller.tenant, f"key:{caller.key_id}")
+    assert (line["method"], line["status"]) == (call.method, call.status)
+    assert shape(line["route"]) == shape(call.path)
+    # Users choose those of sessions and memories, which may name a person.
+    named = set(re.findall(r"{(\w+)}", call.path)) - {"session", "escalated", "memory"}
+    assert set(line["ids"].values()) == {ids[name] for name in named}
 
 
 NAMED = [call for call in CALLS if "{" in call.path and call.method != "PUT"]

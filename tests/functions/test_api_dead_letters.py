@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import time
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -57,9 +59,12 @@ def test_a_refused_message_is_shown_with_its_reason_and_only_by_its_id_with_what
     (letter,) = listed(product.admin)
     shown = product.admin.call("GET", f"/dead-letters/{letter['id']}").body
 
-    about = {name: letter[name] for name in ("source", "error", "group", "deduplicationId", "bytes")}
+    about = {
+        name: letter[name] for name in ("source", "sender", "error", "group", "deduplicationId", "bytes")
+    }
     assert about == {
         "source": REQUESTS,
+        "sender": "AROA1:ann",
         "error": "NotFound",
         "group": "s1",
         "deduplicationId": sent["attributes"]["MessageDeduplicationId"],
@@ -93,7 +98,7 @@ def test_a_letter_of_another_tenant_is_not_there(product: Deployed):
         "redriven": [],
         "missing": [letter["id"]],
         "failed": [],
-        "complete": False,
+        "complete": True,
     }
     assert redrive(other, all=True)["redriven"] == []
     assert listed(product.admin) == [letter]
@@ -130,7 +135,7 @@ def test_a_letter_that_is_put_back_begins_its_run_once_what_was_wrong_is_mended(
 
     told = redrive(product.admin, ids=[letter["id"], "another"])
 
-    assert told == {"redriven": [letter["id"]], "missing": ["another"], "failed": [], "complete": False}
+    assert told == {"redriven": [letter["id"]], "missing": ["another"], "failed": [], "complete": True}
     assert listed(product.admin) == []
     (back,) = redelivered(queues.url_of(REQUESTS), REQUESTS)
     # A queue in order would drop it as a repeat under the id that it had.
@@ -177,8 +182,21 @@ def test_a_letter_does_not_go_back_into_a_queue_that_leads_to_another_tenant_by_
 
     told = redrive(product.admin, all=True)
 
-    assert told == {"redriven": [], "missing": [], "failed": [letter["id"]], "complete": False}
+    assert told == {"redriven": [], "missing": [], "failed": [letter["id"]], "complete": True}
     assert listed(product.admin) == [letter]
+
+
+def test_an_event_does_not_go_back_where_its_rule_leads_to_another_tenant_by_now(product: Deployed):
+    queues.grant("rule", RULE)
+    deliver(record({"rule": RULE, "event": {"id": "e1", "source": "shop", "detail": ASKED}}, queue=INCOMING))
+    (letter,) = listed(product.admin)
+    wiring.access().revoke("rule", RULE)
+    queues.grant("rule", RULE, "globex")
+
+    told = redrive(product.admin, all=True)
+
+    assert (told["redriven"], told["failed"]) == ([], [letter["id"]])
+    assert waiting(queues.url_of(INCOMING)) == []
 
 
 def test_who_asked_first_is_still_known_after_a_letter_was_put_back(product: Deployed, log: io.StringIO):
@@ -238,6 +256,27 @@ def test_all_are_put_back_in_portions_and_the_answer_says_whether_there_are_more
     assert (len(second["redriven"]), second["complete"]) == (3, True)
 
 
+def test_what_came_after_a_time_is_left_so_that_a_message_refused_again_is_put_back_once(product: Deployed):
+    queues.grant()
+    deliver(record(ASKED))
+    (letter,) = listed(product.admin)
+    at, after = letter["at"], letter["at"].replace("Z", "+00:00")
+    later = (datetime.fromisoformat(after) + timedelta(milliseconds=1)).isoformat()
+
+    early = redrive(product.admin, all=True, before=at)
+    first = redrive(product.admin, all=True, before=later)
+    # Nothing was mended.
+    (back,) = redelivered(queues.url_of(REQUESTS), REQUESTS)
+    time.sleep(0.002)
+    deliver(back)
+    second = redrive(product.admin, all=True, before=later)
+
+    assert (early["redriven"], early["complete"]) == ([], True)
+    assert first["redriven"] == [letter["id"]]
+    assert (second["redriven"], second["complete"]) == ([], True)
+    assert len(listed(product.admin)) == 1
+
+
 def test_a_message_that_cannot_be_put_back_stays_and_keeps_no_other_from_it(product: Deployed):
     queues.grant()
     letter_of(ASKED | {"input": "bad"}, REQUESTS)
@@ -263,6 +302,8 @@ def test_a_message_that_cannot_be_put_back_stays_and_keeps_no_other_from_it(prod
         ({"ids": []}, "ids"),
         ({"ids": ["a/b"]}, "ids[0]"),
         ({"ids": ["a"] * 101}, "ids"),
+        ({"ids": ["a"], "before": "2026-01-31T12:00:00Z"}, "before"),
+        ({"all": True, "before": "yesterday"}, "before"),
     ],
 )
 def test_what_to_put_back_is_said_in_one_way(body: dict[str, Any], told: str, product: Deployed):

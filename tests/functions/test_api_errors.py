@@ -11,6 +11,8 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from freehold import wiring
+from freehold.errors import StaleWrite
+from freehold.http.problems import problem
 
 from .aws import answered, meddling
 from .calls import CALLS, Call, make_one_of_each
@@ -89,6 +91,8 @@ def test_a_defect_of_ours_is_a_500_without_details(product: Deployed, log: io.St
     assert "secret" not in log.getvalue()
     assert "RuntimeError" in log.getvalue()
     assert "test_api_errors.py" in log.getvalue()
+    (line,) = [json.loads(line) for line in log.getvalue().splitlines() if "request failed" in line]
+    assert (line["tenant"], line["principal"]) == ("acme", "key:0123456789ab")
     assert answer.headers["x-request-id"]
 
 
@@ -102,6 +106,13 @@ def test_a_state_machine_that_cannot_be_started_leaves_a_run_that_a_repeat_start
 
     assert (first.status, again.status) == (503, 202)
     assert product.started() == [f"{again.body['runId']}-1"]
+
+
+def test_who_was_too_slow_is_not_told_how_the_tables_name_things():
+    status, told = problem(StaleWrite("write KEYS#acme 0123456789ab"), path="/keys")
+
+    assert (status, told["type"]) == (409, "urn:freehold:StaleWrite")
+    assert "KEYS" not in json.dumps(told)
 
 
 def test_requests_are_not_logged(product: Deployed, log: io.StringIO):

@@ -118,6 +118,27 @@ def test_a_schedule_does_not_outlive_its_agent_that_is_deleted_meanwhile(product
     assert product.admin.call("GET", "/schedules").body["schedules"] == []
 
 
+def test_a_schedule_that_is_armed_while_it_is_deleted_does_not_stay(product: Deployed):
+    """As one that was left unarmed, and that whoever applies the agent at this moment has armed."""
+
+    def forestall(**_: Any) -> None:
+        if not raced:
+            raced.append(True)
+            assert product.admin.call("PUT", "/agents/helper", agent()).status == 200
+            assert [*scheduled()] == [made["scheduleId"]]
+
+    raced: list[bool] = []
+    made = product.admin.call("POST", "/schedules", WEEKLY).body
+    (record,) = triggers().of_agent(TENANT, "helper")
+    triggers().put(replace(record, armed=None))
+    with meddling(wiring.client("scheduler"), "after-call.scheduler.DeleteSchedule", forestall):
+        answer = product.admin.call("DELETE", f"/schedules/{made['scheduleId']}")
+
+    assert (answer.status, raced) == (204, [True])
+    assert scheduled() == {}
+    assert product.admin.call("GET", "/schedules").body["schedules"] == []
+
+
 def test_a_rate_goes_on_where_it_is_set_anew(product: Deployed):
     """AWS would count it from the last time that it was set."""
     trigger = {"schedule": "rate(7 days)", "input": "Report."}

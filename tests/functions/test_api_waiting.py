@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from freehold import wiring
 
@@ -363,6 +364,41 @@ def test_a_person_hands_a_session_back_with_a_note_that_the_agent_reads(product:
     told = {"handedBackWith": "Refunded by hand.", "userWroteMeanwhile": ["hello?"]}
     assert json.loads(call["result"]) == told
     assert BOSS.call("POST", "/sessions/s1/hand-back", {"note": "Again."}).status == 409
+
+
+def test_a_repeated_hand_back_answers_nothing_that_was_escalated_since(product: Deployed):
+    first = product.park("escalate_to_human", "escalate_to_human", sessionId="s1")
+    asked = ("POST", "/sessions/s1/hand-back", {"note": "Refunded by hand."})
+    done = BOSS.call(*asked, headers={"Idempotency-Key": "k1"})
+    product.finish(first["runId"], execution=2)
+    product.park("escalate_to_human", sessionId="s1")
+
+    again = BOSS.call(*asked, headers={"Idempotency-Key": "k1"})
+
+    assert (done.status, "escalation" in done.body) == (200, False)
+    assert (again.status, "escalation" in again.body) == (200, True)
+    assert again.body == product.admin.call("GET", "/sessions/s1").body
+    other = BOSS.call("POST", "/sessions/s1/hand-back", {"note": "No."}, headers={"Idempotency-Key": "k1"})
+    assert (other.status, other.body["type"]) == (422, "urn:freehold:IdempotencyKeyReused")
+    assert "escalation" not in BOSS.call(*asked, headers={"Idempotency-Key": "k2"}).body
+
+
+def test_a_hand_back_that_died_half_way_is_finished_by_the_same_request(product: Deployed):
+    product.park("escalate_to_human", "escalate_to_human", sessionId="s1")
+    asked = ("POST", "/sessions/s1/hand-back", {"note": "Refunded by hand."})
+    begun: list[bool] = []
+
+    def dies(**_: Any) -> None:
+        begun.append(True)
+        if len(begun) > 1:
+            raise EndpointConnectionError(endpoint_url="https://dynamodb")
+
+    with meddling(wiring.client("dynamodb"), "before-send.dynamodb.TransactWriteItems", dies):
+        died = BOSS.call(*asked, headers={"Idempotency-Key": "k1"})
+
+    again = BOSS.call(*asked, headers={"Idempotency-Key": "k1"})
+
+    assert (died.status, again.status, "escalation" in again.body) == (503, 200, False)
 
 
 def test_only_an_approver_hands_a_session_back_and_only_one_that_is_escalated(product: Deployed):

@@ -95,7 +95,7 @@ def flip(key: str) -> str:
 
 
 def refused(token: str) -> bool:
-    """API Gateway answers 401 for exactly this message and 500 for any other."""
+    """API Gateway answers 401 for exactly this message and 503 for any other."""
     try:
         admit(token)
     except Exception as error:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from freehold import wiring
+from freehold.adapters.api_keys import SCOPES
+from freehold.http.events import HEARTBEAT_SECONDS
 from freehold.values.live import Piece
 from freehold.values.run import Call, RunKey
 
 from .aws import REQUESTS
 from .caller import Caller
 from .deployed import Deployed, waiting
-from .description import SCHEMAS, faults, validator
+from .description import SCHEMAS, faults, find, validator
 from .lambdas import environment, function
 
 # No word to clients, but to what lies between.
@@ -159,6 +163,16 @@ def test_nobody_follows_what_is_not_theirs(product: Deployed, ended: str):
     assert answers[0].json()["type"] == "urn:freehold:NotFound"
 
 
+def test_a_run_is_followed_with_each_scope_that_is_described_and_no_other(product: Deployed, ended: str):
+    operation = find("GET", f"/runs/{ended}/events")
+    assert operation is not None
+
+    statuses = {scope: follow(product.scoped(scope), ended).status_code for scope in SCOPES}
+
+    described = {*operation.described["x-freehold-scopes"], "admin"}
+    assert statuses == {scope: 200 if scope in described else 403 for scope in SCOPES}
+
+
 def test_what_could_be_nobodys_id_is_refused_as_in_every_call(product: Deployed):
     answers = [follow(product.admin, run_id) for run_id in ("r" * 101, "ä-1", "a b-1")]
 
@@ -244,6 +258,43 @@ def test_what_a_model_writes_is_told_to_who_watches_and_the_work_ends_as_they_le
 
     assert r'"text": "Hello,\u2028wor"' in client.text
     assert live.watched(key, now=wiring.now())
+
+
+def test_a_stream_without_news_says_now_and_then_that_all_is_well(product: Deployed, ended: str):
+    context = json.dumps(product.admin.event("GET", "/")["requestContext"]).encode()
+    headers = [(b"x-amzn-request-context", context)]
+    asked = {"type": "http", "method": "GET", "path": "/", "path_params": {"run_id": ended}}
+
+    answer = asyncio.run(function("live").follow(Request(asked | {"headers": headers})))
+
+    assert answer.ping_interval == HEARTBEAT_SECONDS
+    assert answer.ping_message_factory().encode() == b": heartbeat\n\n"
+
+
+class Silent:
+    """A run of which there is nothing to tell, and which goes on."""
+
+    watcher = SimpleNamespace(over=False, pause_seconds=0)
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def news(self) -> list[Any]:
+        self.looks += 1
+        assert self.looks < 10, "the stream has no end"
+        return []
+
+
+def test_a_stream_ends_after_a_minute_though_its_run_goes_on():
+    run, seconds = Silent(), iter([100, 130, 160, *range(161, 200)])
+
+    async def read() -> list[bytes]:
+        return [each.encode() async for each in function("live")._told(run, [], "r1", lambda: next(seconds))]
+
+    told = asyncio.run(read())
+
+    assert told == [b": following\nretry: 1000\n\n"]
+    assert run.looks == 2
 
 
 def test_a_request_without_an_identity_is_a_500_that_says_nothing(product: Deployed, ended: str):

@@ -11,6 +11,7 @@ import yaml
 from openapi_spec_validator import OpenAPIV30SpecValidator
 from pydantic import BaseModel
 
+from freehold.configuration.document import AgentDocument
 from freehold.configuration.triggers import ScheduleRequest
 from freehold.http import auth, decisions, replays, requests, sessions, uploads
 from freehold.http.routes import ROUTES
@@ -88,8 +89,27 @@ def test_each_erasure_is_described_as_it_is_read(kind: str):
     assert plain(document()["components"]["schemas"][kind]) == plain(read, read)
 
 
+def test_an_agent_has_the_fields_that_are_read_and_their_bounds():
+    """What stands within them is for docs/agent.md to say."""
+    described = document()["components"]["schemas"]["AgentConfiguration"]
+    read = AgentDocument.model_json_schema()
+
+    assert described["required"] == read["required"]
+    assert bounded(described) == bounded(read)
+
+
+def bounded(schema: Json) -> Json:
+    """What bounds each property, without its type: most may be null as well."""
+    return {
+        name: {key: value for key, value in _or_null(each).items() if key in LIMITS}
+        for name, each in schema["properties"].items()
+    }
+
+
+LIMITS = {"maximum", "maxItems", "maxLength", "minimum", "minItems", "minLength", "pattern"}
 BOUNDS = {"ge": "minimum", "le": "maximum"}
-SAID = {"title", "description", "default", "propertyNames"}
+# Words, and what is left to them: the form of a time.
+SAID = {"title", "description", "default", "format", "propertyNames"}
 
 
 def plain(schema: Any, of: Json | None = None) -> Any:

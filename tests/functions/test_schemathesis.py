@@ -52,7 +52,7 @@ NO_SCHEMA_SAYS: Mapping[str, str] = {
     REPLAY: r"model.*",
     "POST /runs/{run}/decisions": r".*",
     "POST /schedules": r"schedule|timeZone|agent|alias|sessionId|memoryId|input",
-    "POST /dead-letters/redrive": r"|all|ids",
+    "POST /dead-letters/redrive": r"|all|ids|before",
     "POST /keys": r"scopes|expiresInDays",
     "POST /auth/token": r"scopes",
 }

@@ -147,14 +147,22 @@ def test_what_was_said_is_logged_where_it_is_asked_for():
 def test_every_line_of_a_step_names_its_run():
     told = watched()
 
-    # Neither the sweeper, the API nor Ingest takes a step.
-    of_others = {"RunsRunning", "DecisionsRefused", "MessagesRefused", "queue", "token_id"}
+    # Neither the sweeper, the API, its authorizer nor Ingest takes a step.
+    of_others = {
+        "RunsRunning",
+        "DecisionsRefused",
+        "MessagesRefused",
+        "queue",
+        "token_id",
+        "CredentialsRefused",
+    }
     others = [line for line in told.lines if line.keys() & of_others]
     about_one_run = {"run could not be tended", "decision refused"}
     steps = [
         line
         for line in told.lines
-        if line not in others and line.get("message") not in about_one_run | {"request refused"}
+        if line not in others
+        and line.get("message") not in about_one_run | {"request refused", "request done"}
     ]
     assert len(steps) > 10
     assert [line for line in steps if not {"run_id", "tenant", "execution", "service"} <= set(line)] == []
@@ -194,6 +202,7 @@ def test_what_happened_is_counted():
     assert (counts["InputTokens"], counts["OutputTokens"], counts["CostUsd"]) == (30, 15, 0)
     assert (counts["ModelRejected"], counts["ModelThrottled"], counts["ModelUnavailable"]) == (1, 1, 1)
     assert (counts["ToolErrors"], counts["ToolThrottles"], counts["RunsCompleted"]) == (2, 1, 1)
+    assert counts["CredentialsRefused"] == 1
     # Of two open runs the sweeper could not read one.
     assert (counts["RunsFailed"], counts["RunsRunning"], counts["RunsUntended"]) == (3, 1, 1)
 
@@ -201,11 +210,11 @@ def test_what_happened_is_counted():
 def test_what_becomes_of_a_message_is_told_with_its_queue_and_counted_where_it_is_no_run():
     lines = [line for line in watched().lines if "queue" in line]
 
-    told = [(line["message"], line["level"], line.get("tenant")) for line in lines]
-    assert told == [
-        ("message taken", "INFO", "acme"),
-        *[("message refused", "ERROR", "acme")] * 3,
-        ("message has to come again", "ERROR", None),
+    about = ("message", "level", "tenant", "principal")
+    assert [tuple(line.get(name) for name in about) for line in lines] == [
+        ("message taken", "INFO", "acme", "sqs:AROA1:ann"),
+        *[("message refused", "ERROR", "acme", "sqs:AROA1:ann")] * 3,
+        ("message has to come again", "ERROR", None, None),
     ]
     assert {line["queue"] for line in lines} == {"freehold-requests.fifo"}
     (counted,) = [line for line in watched().metrics if "MessagesRefused" in line]

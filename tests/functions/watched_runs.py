@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from freehold import wiring
+from freehold.admission import Unauthorized
 from freehold.errors import FreeholdError
 from model_server import ModelServer, ask, fail, say
 
 from . import queues
 from .aws import REQUESTS, answered, aws, meddling
+from .caller import STAGE_ARN
 from .deployed import deployed, desk, waiting
 from .lambdas import environment, invoke
 from .loop import Loop
@@ -132,6 +134,17 @@ def makes_a_token(loop: Loop) -> None:
     assert signed().status == 201
 
 
+def refuses_a_credential(loop: Loop) -> None:
+    """And then cannot tell whether it is good, which is no refusal."""
+    token = f"Bearer fh_acme_{'0' * 12}_{'0' * 64}"
+    event = {"authorizationToken": token, "methodArn": f"{STAGE_ARN}/GET/runs"}
+    with contextlib.suppress(Unauthorized):
+        invoke("authorizer", event)
+    read = "provide-client-params.dynamodb.GetItem"
+    with meddling(wiring.client("dynamodb"), read, breaks), contextlib.suppress(KeyError):
+        invoke("authorizer", event)
+
+
 def breaks(**_: Any) -> None:
     raise KeyError(TOLD_BY_TOOL)
 
@@ -148,5 +161,5 @@ def breaks_the_sweeper(loop: Loop) -> None:
 if __name__ == "__main__":
     parts = (goes_well, model_refuses, tool_fails, waits_in_vain, breaks_the_sweeper, messages_come)
     with deployed_loop() as made:
-        for part in (*parts, makes_a_token):
+        for part in (*parts, makes_a_token, refuses_a_credential):
             part(made)

@@ -31,10 +31,11 @@ class Kept:
 
 @dataclass
 class MemoryQueues:
-    """A client of `sender`. Time passes by `clock`, which tests turn."""
+    """A client of `sender`. Time passes by `clock`, which tests turn; messages are sent from `began` on."""
 
     clock: float = 0
     sender: str = "AROAAPIROLE:freehold-api"
+    began: int = 1_700_000_000_000
     queues: dict[str, list[Kept]] = field(default_factory=dict[str, list[Kept]])
     ids: Any = field(default_factory=lambda: itertools.count(1))
     each_receive_takes: float = 0
@@ -58,7 +59,7 @@ class MemoryQueues:
             told = {"Code": "InvalidParameterValue", "Message": "message must be shorter than 1048576 bytes"}
             raise ClientError({"Error": told}, "SendMessage")
         number = next(self.ids)
-        about = {"SentTimestamp": str(1_800_000_000_000 + number), "ApproximateReceiveCount": "0"}
+        about = {"SentTimestamp": str(self.began + number), "ApproximateReceiveCount": "0"}
         about |= {"SenderId": self.sender}
         about |= {name: given[name] for name in ("MessageGroupId", "MessageDeduplicationId") if name in given}
         message = {"MessageId": f"id-{number}", "Body": MessageBody, "Attributes": about}

@@ -120,6 +120,14 @@ class MemoryTable:
         return self._tables[given["TableName"]].get(_place(given), {})
 
 
+class TwiceSent(MemoryTable):
+    """Every item is put twice, as by botocore where no answer came to the first request, which was served."""
+
+    def put_item(self, **given: Any) -> None:
+        super().put_item(**given)
+        super().put_item(**given)
+
+
 def _refused(code: str, **more: Any) -> ClientError:
     answer: Any = {"Error": {"Code": code, "Message": ""}, **more}
     return ClientError(answer, "a write")

@@ -174,7 +174,8 @@ def test_a_tenant_that_can_be_none_is_refused(world: World, tenant: str):
 
 
 def test_scopes_are_for_aws_principals_alone_and_ours(world: World):
-    for kind, name, scopes in (("queue", QUEUE, ("run",)), ("iam", ROLE, ("root",)), ("iam", ROLE, ())):
+    wrong = (("root",), (), ("run", "run"))
+    for kind, name, scopes in (("queue", QUEUE, ("run",)), *(("iam", ROLE, each) for each in wrong)):
         with pytest.raises(Invalid):
             world.entries.grant(AccessEntry(kind, name, "acme", NOW, scopes))  # pyright: ignore[reportArgumentType]
 

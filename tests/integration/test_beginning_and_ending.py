@@ -199,7 +199,8 @@ def test_finishing_twice_changes_nothing_and_tells_the_bus_once(world: World):
     world.finish(run, Ending("FAILED", error=RunError("Late", "too late")))
 
     assert world.everything() == before
-    assert [name for name, _ in world.events.published] == ["Agent Run Completed"]
+    ((name, detail),) = world.events.published
+    assert (name, detail["principal"], detail["trigger"]) == ("Agent Run Completed", "key:k1", "test")
     assert "hello" not in str(world.events.published), "an event carries ids and totals, never content"
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from driven import (
+    ASK_USER,
     PAY,
     Call,
     QuickWorld,
     all_runs,
+    asking,
     asking_agent,
     children,
     client_tool,
@@ -347,6 +350,25 @@ def test_an_agent_that_needs_approval_is_asked_only_then(world: QuickWorld):
 
     sound(world, complete(world, run))
     assert of_agent(world, "expert") == []
+
+
+@pytest.mark.parametrize("number", range(1, 12))
+def test_a_message_that_comes_twice_at_once_names_the_users_run_although_an_agent_further_down_has_it(
+    number: int, world: QuickWorld
+):
+    world.apply(named("expert", asking()))
+    run, child = delegated(world, message_to("expert", laps([ASK_USER])))
+    go_on(world, child)
+    once: list[Run] = []
+
+    def meanwhile(request: Callable[[], Any]) -> Any:
+        once.append(world.write("7", idempotency_key="m1"))
+        return request()
+
+    with world.helm.held(Requests(number, meanwhile, ("get_item", "query"))):
+        again = world.write("7", idempotency_key="m1")
+
+    assert {each.key for each in (*once, again)} == {run.key}
 
 
 # -- erasing

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from freehold.adapters.dead_letters import (
     ACT_SECONDS,
@@ -123,6 +124,21 @@ def test_what_is_put_back_goes_oldest_first_under_a_new_id_and_bears_its_first_o
     assert sent["MessageAttributes"]["deduplication"]["StringValue"] == "d-one"
 
 
+def test_a_queue_that_is_not_in_order_gets_the_group_back_which_names_the_session(sqs: MemoryQueues):
+    letters = SqsDeadLetters(sqs, (url_of(DEAD),), clock=sqs.now)
+    for group in ("s1", None):
+        letters.put(
+            Arrival(arn_of("desk"), "m1", group or "", "AROA1:ann", "d1", group),
+            reason="no",
+            error="Invalid",
+            tenant="acme",
+        )
+
+    letters.redrive(anything, most=2, new_id=names())
+
+    assert [Arrival.of(each).group for each in sqs.records("desk")] == ["s1", None]
+
+
 def test_a_letter_that_says_nothing_of_where_it_came_from_stays(sqs: MemoryQueues, letters: SqsDeadLetters):
     sqs.send_message(QueueUrl=url_of(DEAD), MessageBody="of a schedule")
 
@@ -172,6 +188,34 @@ def test_what_could_not_be_put_back_in_time_is_left_for_the_next_time(
     assert len(done.back) == 3
     assert not done.complete
     assert len(sqs.bodies(DEAD)) == 2
+
+
+def test_a_look_for_some_ends_with_the_last_of_them(sqs: MemoryQueues, letters: SqsDeadLetters):
+    for number in range(50):
+        bury(letters, f"{number}")
+    sqs.each_receive_takes = 1
+
+    some = letters.redrive(anything, most=2, new_id=names(), ids=["id-2", "id-12"])
+
+    assert ([each.id for each in some.back], some.complete, sqs.clock) == (["id-2", "id-12"], True, 2)
+    assert len(sqs.bodies(DEAD)) == 48
+
+
+def test_what_was_put_back_is_told_although_the_others_could_not_be_shown(sqs: MemoryQueues):
+    class Deaf(MemoryQueues):
+        def change_message_visibility_batch(self, **_: Any) -> None:
+            raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "ChangeMessageVisibilityBatch")
+
+    deaf = Deaf()
+    letters = SqsDeadLetters(deaf, (url_of(DEAD),), clock=deaf.now)
+    for number in range(3):
+        bury(letters, f"{number}")
+
+    done = letters.redrive(anything, most=1, new_id=names())
+    deaf.clock += HIDDEN_SECONDS
+
+    assert [each.id for each in done.back] == ["id-1"]
+    assert len(letters.listed(anything, most=3)[0]) == 2
 
 
 def test_one_letter_is_found_by_its_id(sqs: MemoryQueues, letters: SqsDeadLetters):
@@ -228,7 +272,8 @@ def test_a_letter_that_may_not_go_back_stays_and_is_named_and_keeps_no_other_fro
 
     done = letters.redrive(anything, most=1, new_id=names(), may_return=lambda letter: letter.body == "good")
 
-    assert ([each.id for each in done.failed], done.complete) == (["id-1"], False)
+    # The same again would do no more.
+    assert ([each.id for each in done.failed], done.complete) == (["id-1"], True)
     assert sqs.bodies(REQUESTS) == ["good"]
     assert sqs.bodies(DEAD) == ["bad"]
 

@@ -15,9 +15,10 @@ from freehold.adapters.sessions import DynamoSessions
 from freehold.adapters.table import Table
 from freehold.following import Cursor, Event, TextDelta, ToolFinished
 from freehold.values.content import Usage
+from freehold.values.history import Excerpt
 from freehold.values.live import Piece
 from freehold.values.run import Call, Lap, Marker, Result, Run
-from freehold.watching import WatchCollaborators, Watcher
+from freehold.watching import LAPS_AT_ONCE, LONGEST_RESULT, WatchCollaborators, Watcher
 from memory_table import MemoryTable
 from world import World, agent, tool
 
@@ -164,6 +165,27 @@ def test_what_lies_in_the_bucket_is_read_once_in_a_stream(world: Watched):
         assert len(told(watching.news(), ToolFinished)) == 1
 
     assert world.objects.reads == 3
+
+
+def test_a_look_reads_a_few_laps_of_a_long_run_and_holds_the_beginnings_of_their_results(world: Watched):
+    run = world.ask("hi", agent="helper")
+    for number in range(1, 3 * LAPS_AT_ONCE + 1):
+        world.lap(run, number, calls=2)
+        for call in range(2):
+            world.result(run, number, call, f"{number} {call} " + "ä" * 100_000)
+    watching = world.watcher(run)
+    assert world.objects.reads == 2 * LAPS_AT_ONCE
+
+    finished: list[ToolFinished] = []
+    while watching.pause_seconds == 0:
+        world.objects.reads = 0
+        finished += told(watching.news(), ToolFinished)
+        assert world.objects.reads <= 2 * LAPS_AT_ONCE
+
+    assert [each.lap.lap for each in finished[::2]] == list(range(LAPS_AT_ONCE + 1, 3 * LAPS_AT_ONCE + 1))
+    results = [cast(Excerpt, each.result) for each in finished]
+    assert {len(each.content) for each in results} == {LONGEST_RESULT}
+    assert (results[-1].content[:4], results[-1].length) == ("15 1", 100_005)
 
 
 def test_nothing_that_is_written_is_missed(world: Watched):

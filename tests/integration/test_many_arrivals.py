@@ -13,12 +13,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, process_partial_response
 
+from arrivals import QUEUE, Door
 from driven import QuickWorld, all_runs, named
 from freehold.arriving import MOST_RECEIVES, arrive
 from freehold.errors import StoreUnavailable
 from freehold.values.arrival import Arrival
 from steering import WRITES, Died, lost_after
-from test_arrivals import QUEUE, Door
 
 SESSIONS, EACH, DELIVERIES = 200, 10, 10_000
 BATCH, WORKERS = 10, 4

@@ -17,6 +17,7 @@ from freehold.adapters.issuer_keys import (
     BETWEEN_SECONDS,
     FRESH_SECONDS,
     KEPT_SECONDS,
+    READ_SECONDS,
     IssuerKeys,
     fetched,
 )
@@ -233,6 +234,10 @@ def test_a_public_key_is_nobodys_secret(door: Door, secret: bytes, name: str):
         ({"kty": "RSA", "kid": "k", "n": "!", "e": "AQAB"}, token(RSA, "RS256", "k")),
         ({"kty": "RSA", "kid": "k"}, token(RSA, "RS256", "k")),
         ({"kty": 7, "kid": ["k"]}, token(RSA, "RS256", "k")),
+        (jwk(RSA, "k") | {"kid": ["k"]}, token(RSA, "RS256", "k")),
+        (jwk(RSA, "k", key_ops=None), token(RSA, "RS256", "k")),
+        (jwk(RSA, "k", key_ops=7), token(RSA, "RS256", "k")),
+        (jwk(RSA, "k", n=7), token(RSA, "RS256", "k")),
         ("no key", token(RSA, "RS256", "k")),
     ],
 )
@@ -335,6 +340,66 @@ def test_an_issuer_that_is_away_from_the_beginning_is_not_asked_by_every_call(do
     door.issuer.trouble = None
     door.now += BETWEEN_SECONDS
     assert door.verify(token())
+
+
+def test_while_the_issuer_is_away_a_key_that_may_be_new_is_not_called_unknown(door: Door):
+    assert door.verify(token())
+    door.now += BETWEEN_SECONDS
+    door.issuer.trouble = reply(503)
+    text = token(OTHER_RSA, "RS256", "next")
+
+    for _ in range(2):
+        with pytest.raises(IssuerUnavailable):
+            door.verify(text)
+    assert door.verify(token())
+
+    door.issuer.trouble = None
+    door.now += BETWEEN_SECONDS
+    assert door.verify(text) is None
+
+
+def test_what_goes_wrong_with_the_keys_is_no_fault_of_the_token():
+    def breaks(*_: Any) -> bytes:
+        raise TypeError("a defect of ours")
+
+    given = Issuer(ISSUER, frozenset((AUDIENCE,)), "", "tenant", "sub", "scope", "")
+
+    with pytest.raises(TypeError):
+        OidcTokens(given, IssuerKeys(ISSUER, breaks)).verify(token())
+
+
+def test_both_documents_have_one_time_to_come_in():
+    now = 0.0
+    asked: list[float] = []
+
+    def slow(url: str, seconds: float) -> bytes:
+        nonlocal now
+        asked.append(seconds)
+        now += 3
+        return json.dumps(WHOLE).encode()
+
+    IssuerKeys(ISSUER, slow, lambda: now).find("rsa")
+
+    assert asked == [READ_SECONDS, READ_SECONDS - 3]
+
+
+def test_what_the_look_up_takes_is_no_more_there_for_the_answer():
+    now = 0.0
+
+    def slow(host: str, port: int) -> list[str]:
+        nonlocal now
+        now += 3
+        return ["8.8.8.8"]
+
+    left: list[float] = []
+
+    def dial(address: str, port: int, seconds: float) -> Any:
+        left.append(seconds)
+        raise OSError
+
+    with pytest.raises(IssuerUnavailable):
+        fetched(ISSUER, 5.0, partial(egress.pinned, lookup=slow), Exchange(dial, clock=lambda: now))
+    assert left == [2.0]
 
 
 # Discovery document and keys in one.

@@ -315,9 +315,10 @@ def test_a_person_has_the_conversation_until_they_hand_it_back(world: World):
     session = world.sessions.session("acme", "s1")
     assert session
     assert session.escalation is None
-    assert [name for name, _ in world.events.published][:2] == [
-        "Agent Run Awaiting Decision",
-        "Agent Escalated",
+    asked_by = [(name, detail["principal"], detail["trigger"]) for name, detail in world.events.published]
+    assert asked_by[:2] == [
+        ("Agent Run Awaiting Decision", "key:k1", "test"),
+        ("Agent Escalated", "key:k1", "test"),
     ]
 
 

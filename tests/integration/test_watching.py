@@ -14,7 +14,7 @@ from freehold.ports import LiveTexts
 from freehold.values.content import Usage
 from freehold.values.live import Piece
 from freehold.values.run import Lap, Run
-from freehold.watching import QUICK_SECONDS, WatchCollaborators, Watcher
+from freehold.watching import LAPS_AT_ONCE, QUICK_SECONDS, WatchCollaborators, Watcher
 from world import agent
 
 PAY = ("pay", {"id": "7"})
@@ -25,6 +25,7 @@ def world() -> QuickWorld:
     made = QuickWorld()
     made.apply(named("desk", asking_agent("till"), pay("approval")))
     made.apply(named("till", pay("approval")))
+    made.apply(named("shop", pay()))
     made.apply(agent())
     return made
 
@@ -68,6 +69,53 @@ def test_what_an_agent_further_down_waits_for_is_told_once_and_ends_the_stream(w
     assert (back.news(), back.over) == ((), True)
     complete(world, run)
     assert isinstance(back.news()[-1].told, RunFinished)
+
+
+def test_an_agent_that_was_asked_later_and_has_answered_hides_none_that_waits(world: QuickWorld):
+    world.apply(named("desk", asking_agent("till"), asking_agent("helper")))
+    asked = laps([message_to("till", laps([PAY])), message_to("helper", "Hello")])
+    run = parked(world, asked, agent="desk")
+    watching = watcher(world, run)
+    watching.news()
+    till, helper = children(world, run)
+    go_on(world, helper)
+    assert names(watching.news()) == ["ToolFinished"]
+    go_on(world, till)
+
+    (asked_below,) = [event.told for event in watching.news()]
+
+    assert isinstance(asked_below, ApprovalRequested)
+    assert (asked_below.ask.run.key, watching.over) == (till.key, True)
+
+
+def test_a_long_run_is_told_look_after_look_without_a_pause(world: QuickWorld):
+    asked = laps(*([("pay", {"id": str(number)})] for number in range(2 * LAPS_AT_ONCE)))
+    run = go_on(world, world.ask(asked, agent="shop"))
+    watching = watcher(world, run)
+
+    looks = [(names(watching.news()), watching.pause_seconds, watching.over)]
+    while not watching.over:
+        looks.append((names(watching.news()), watching.pause_seconds, watching.over))
+
+    assert [told.count("LapStarted") for told, _, _ in looks] == [5, 4, 2]
+    assert [pause for _, pause, _ in looks[:-1]] == [0, 0]
+    assert [over for _, _, over in looks] == [False, False, True]
+    assert [told[-1] == "RunFinished" for told, _, _ in looks] == [False, False, True]
+
+
+def test_what_is_asked_far_down_a_long_run_is_told_once_and_at_its_place(world: QuickWorld):
+    world.apply(named("desk", asking_agent("till"), pay()))
+    paid = [[("pay", {"id": str(number)})] for number in range(LAPS_AT_ONCE + 1)]
+    run = parked(world, laps(*paid, [message_to("till", laps([PAY]))]), agent="desk")
+    (child,) = children(world, run)
+    go_on(world, child)
+    watching = watcher(world, run)
+
+    told: list[str] = []
+    while not watching.over:
+        told += names(watching.news())
+
+    assert (told.count("ApprovalRequested"), told[-1]) == (1, "ApprovalRequested")
 
 
 def test_a_run_that_is_queued_behind_one_that_waits_for_people_is_over_for_now(world: QuickWorld):

@@ -379,7 +379,7 @@ def claimed(world: World) -> None:
     assert isinstance(made, Claim)
     version = world.agents.freeze(TENANT, "helper", now=world.clock, request=made.id)
     answer = Kept(201, {"version": str(version.version)})
-    claims.keep(made, "digest", answer, now=world.clock)
+    claims.keep(made, answer, now=world.clock)
 
 
 def triggered(world: World) -> None:
@@ -453,7 +453,7 @@ def play(world: World) -> dict[str, str]:
     world.agents.apply(TENANT, HELPER, {"agentName": "helper"}, (), now=world.clock)
     for scene in SCENES:
         scene(world)
-    keys, now = ApiKeys(world.client, "agents"), world.clock // 1000
+    keys, now = ApiKeys(Table(world.client, "agents")), world.clock // 1000
     return {
         name: keys.create(tenant=TENANT, name=name, scopes=("run", "read"), now=now, expires_at=ends).text
         for name, ends in (("everlasting", None), ("one-day", now + 86_400))

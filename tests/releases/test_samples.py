@@ -15,9 +15,10 @@ from scenes import LARGE
 from freehold.adapters import records
 from freehold.adapters.api_keys import ApiKeys
 from freehold.adapters.scripted import ScriptedModel, reply
-from freehold.adapters.table import from_wire
-from freehold.ending import EVENT_NAMES, Ending
+from freehold.adapters.table import Table, from_wire
+from freehold.ending import Ending
 from freehold.errors import CallInProgress, NotFound
+from freehold.run_event import ENDS
 from freehold.sweeping import MAX_LOST_STARTS
 from freehold.values.run import CallOutcome, Run, RunKey, Status
 from world import TENANT, World, answer, tool
@@ -102,7 +103,7 @@ def _digest_of_gone(world: World) -> str:
 
 def test_api_keys_open_until_they_end(left: tuple[World, dict[str, Any]]):
     world, about = left
-    keys, now = ApiKeys(world.client, "agents"), about["clock"] // 1000
+    keys, now = ApiKeys(Table(world.client, "agents")), about["clock"] // 1000
     texts = {name: "fh_{tenant}_{id}_{secret}".format(**parts) for name, parts in about["keys"].items()}
 
     opened = {
@@ -192,7 +193,7 @@ def test_the_sweeper_delivers_what_was_not_and_starts_what_is_lost(world: World)
     world.pass_time(3_600)
     world.sweep()
 
-    assert EVENT_NAMES["COMPLETED"] in [name for name, _ in world.events.published]
+    assert ENDS["COMPLETED"] in [name for name, _ in world.events.published]
     assert not world.run(undelivered).undelivered
     assert f"{lost.key.run_id}-3" in world.executions.started
     for _ in range(MAX_LOST_STARTS):

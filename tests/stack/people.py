@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from freehold.adapters.api_keys import ApiKeys
+from freehold.adapters.table import Table
 from product_stack import TENANT, Product, eventually
 
 Json = dict[str, Any]
@@ -77,7 +78,7 @@ class Person:
 
 def person(product: Product, *scopes: str) -> Person:
     """Somebody new with a key of these scopes."""
-    keys = ApiKeys(product.aws("dynamodb"), product.outputs["AgentsTable"])
+    keys = ApiKeys(Table(product.aws("dynamodb"), product.outputs["AgentsTable"]))
     made = keys.create(tenant=TENANT, name="test", scopes=scopes, now=int(time.time()))
     headers = {"Authorization": f"Bearer {made.text}"}
     return Person(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from freehold.adapters.api_keys import SCOPES, ApiKeys
+from freehold.adapters.table import Table
 from freehold_cli.local.stack import LocalStack
 from freehold_cli.local_start import LOCAL_ANSWERS
 from freehold_client import Freehold, Run
@@ -76,8 +77,6 @@ class Product:
 
     def items_of(self, run_id: str) -> list[dict[str, Any]]:
         """The run's items as they lie in the table, plain values, in key order."""
-        from freehold.adapters.table import Table
-
         conversation, _, turn = run_id.rpartition("-")
         table = Table(self.aws("dynamodb"), self.outputs["SessionsTable"])
         return list(table.query(f"CONV#{TENANT}#{conversation}", prefix=f"RUN#{int(turn):06d}"))
@@ -122,7 +121,7 @@ def running_product(home: Path, **parameters: str) -> Iterator[Product]:
             # Servers that tools ask are the suite's own.
             info = stack.start(parameters=given, progress=lambda _: None, tools_on_loopback=True)
             tools = stack.deploy(Path(__file__).parent / "tools", "suite-tools")
-            keys = ApiKeys(stack.aws.client("dynamodb"), info.outputs["AgentsTable"])
+            keys = ApiKeys(Table(stack.aws.client("dynamodb"), info.outputs["AgentsTable"]))
             key = keys.create(tenant=TENANT, name="suite", scopes=SCOPES, now=int(time.time()))
             with Freehold(info.url, key.text) as api:
                 arn, effects = tools["ToolsArn"], tools["Effects"]

@@ -11,6 +11,7 @@ import pytest
 
 from crowds import echo
 from freehold.adapters.api_keys import ApiKeys
+from freehold.adapters.table import Table
 from freehold_cli.local.admission import REQUESTS_AT_ONCE
 from freehold_client import Run
 from product_stack import TENANT, Product, eventually
@@ -44,7 +45,7 @@ def all_ended(runs: list[Run]) -> list[Run] | None:
 
 async def at_once(product: Product, agent: str) -> list[httpx.Response]:
     """As many messages, each to a session of its own, before the first of them is answered."""
-    keys = ApiKeys(product.aws("dynamodb"), product.outputs["AgentsTable"])
+    keys = ApiKeys(Table(product.aws("dynamodb"), product.outputs["AgentsTable"]))
     key = keys.create(tenant=TENANT, name="burst", scopes=("run",), now=int(time.time())).text
     headers = {"Authorization": f"Bearer {key}"}
     limits = httpx.Limits(max_connections=None)

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from freehold.adapters.api_keys import ApiKeys
+from freehold.adapters.table import Table
 from model_server import ask, say
 from product_stack import ROOT, Product
 
@@ -23,7 +24,7 @@ def test_the_examples_run_in_their_order(product: Product):
     program = "\n".join(FENCE.findall((ROOT / "docs" / "python-client.md").read_text()))
     look_up = ask(("getOrder", {"orderId": "ORD-10042"}))
     product.model.script([say("Good morning!"), say("Good evening!"), look_up, say("It was shipped.")])
-    keys = ApiKeys(product.aws("dynamodb"), product.outputs["AgentsTable"])
+    keys = ApiKeys(Table(product.aws("dynamodb"), product.outputs["AgentsTable"]))
     key = keys.create(tenant="page", name="test", scopes=("admin",), now=int(time.time()))
     environment = {"PATH": os.environ["PATH"], "FREEHOLD_URL": product.url, "FREEHOLD_KEY": key.text}
 

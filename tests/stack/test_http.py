@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from freehold.adapters.api_keys import ApiKeys, NewKey
+from freehold.adapters.table import Table
 from freehold_client import CallItem
 from model_server import ask, say
 from product_stack import ROOT, TENANT, Product, eventually, function
@@ -31,7 +32,7 @@ def http(product: Product) -> Iterator[httpx.Client]:
 
 
 def key(product: Product, *scopes: str, tenant: str = TENANT) -> NewKey:
-    keys = ApiKeys(product.aws("dynamodb"), product.outputs["AgentsTable"])
+    keys = ApiKeys(Table(product.aws("dynamodb"), product.outputs["AgentsTable"]))
     return keys.create(tenant=tenant, name="test", scopes=scopes or ("admin",), now=int(time.time()))
 
 

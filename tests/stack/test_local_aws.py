@@ -306,6 +306,7 @@ print(len(eventbridge._events_log_list()), dynamodb._TXN_TOKEN_TTL)
 
 FULL_TABLE = """
 import json
+import re
 from ministack.core.persistence import _json_default
 from ministack.services import dynamodb
 from freehold_cli.local import patches
@@ -321,27 +322,44 @@ class Counting:
         return self.pattern.finditer(text)
 dynamodb._COND_TOKEN_RE = Counting(dynamodb._COND_TOKEN_RE)
 
+evaluated = []
+class Evaluating(dynamodb._ExprEval):
+    def evaluate(self):
+        evaluated.append(self)
+        return super().evaluate()
+dynamodb._ExprEval = Evaluating
+
 def saved(state):
     return json.dumps(state, default=_json_default, sort_keys=True)
 
 def key(number):
     return {"pk": {"S": "one"}, "sk": {"S": f"{number:02}"}}
 
-names = {"pk": "HASH", "sk": "RANGE"}
-dynamodb._create_table({
-    "TableName": "full",
-    "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in names.items()],
-    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in names],
-    "BillingMode": "PAY_PER_REQUEST",
-})
+def create(table, **types):
+    dynamodb._create_table({
+        "TableName": table,
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in types.items()],
+        "BillingMode": "PAY_PER_REQUEST",
+    })
+
+values = {
+    ":one": {"S": "one"}, ":first": {"S": "10"}, ":last": {"S": "12"}, ":zero": {"S": "0"}, ":nine": {"N": "9"}
+}
+def found(condition, table="full", **more):
+    named = {name: values[name] for name in re.findall(r":\\w+", condition)}
+    asked = {"KeyConditionExpression": condition, "ExpressionAttributeValues": named, **more}
+    answer = dynamodb._query({"TableName": table, **asked})
+    return [next(iter(item["sk"].values())) for item in json.loads(answer[2])["Items"]]
+
+create("full", pk="S", sk="S")
 dynamodb._tables["full"].update({"CreationDateTime": 0, "TableId": "", "LatestStreamLabel": ""})
 for number in range(30):
     dynamodb._put_item({"TableName": "full", "Item": {**key(number), "pages": {"L": [{"M": {"a": {"N": "1"}}}]}}})
-found = dynamodb._query({
-    "TableName": "full",
-    "KeyConditionExpression": "pk = :one AND sk BETWEEN :first AND :last",
-    "ExpressionAttributeValues": {":one": {"S": "one"}, ":first": {"S": "10"}, ":last": {"S": "12"}},
-})
+conditions = ("sk BETWEEN :first AND :last", "begins_with(sk, :zero)", "sk < :first", "sk > :last")
+queried = [found("pk = :one"), *(found(f"pk = :one AND {each}") for each in conditions)]
+evaluated_for_keys = len(evaluated)
+found("pk = :one", FilterExpression="attribute_exists(pages)")
 state = dynamodb.get_state()
 before = saved(state)
 change = {
@@ -356,8 +374,14 @@ answers = [
     dynamodb._put_item({"TableName": "full", "Item": key(4)}),
 ]
 changed = saved(dynamodb.get_state()) != before
+create("numbered", pk="S", sk="N")
+for number in ("2", "10"):
+    dynamodb._put_item({"TableName": "numbered", "Item": {"pk": {"S": "one"}, "sk": {"N": number}}})
+numbers = found("pk = :one AND sk < :nine", "numbered")
 print(json.dumps({
-    "found": json.loads(found[2])["Count"],
+    "queried": queried,
+    "evaluated": evaluated_for_keys,
+    "numbers": numbers,
     "answers": [answer[0] for answer in answers],
     "read": len(read),
     "copied": any(
@@ -387,8 +411,16 @@ def full_tables() -> tuple[dict[str, Any], dict[str, Any]]:
 def test_a_condition_is_read_once_for_all_items(full_tables: tuple[dict[str, Any], dict[str, Any]]):
     patched, as_it_comes = full_tables
 
-    assert patched["found"] == as_it_comes["found"] == 3
     assert patched["read"] < 10 < 30 <= as_it_comes["read"]
+
+
+def test_a_query_compares_keys_and_evaluates_nothing(full_tables: tuple[dict[str, Any], dict[str, Any]]):
+    patched, as_it_comes = full_tables
+
+    assert [len(keys) for keys in patched["queried"]] == [30, 3, 10, 10, 17]
+    assert patched["queried"] == as_it_comes["queried"]
+    assert patched["numbers"] == as_it_comes["numbers"] == ["2"]
+    assert patched["evaluated"] == 0 < 30 <= as_it_comes["evaluated"]
 
 
 def test_a_save_takes_items_as_they_are_and_holds_what_was_there(

@@ -38,7 +38,7 @@ def home(product: Product) -> Iterator[Path]:
     entries = AccessEntries(Table(product.aws("dynamodb"), product.outputs["AgentsTable"]))
     before = _shut(entries)
     let_in(entries, product.outputs)
-    keys = ApiKeys(product.aws("dynamodb"), product.outputs["AgentsTable"])
+    keys = ApiKeys(Table(product.aws("dynamodb"), product.outputs["AgentsTable"]))
     key = keys.create(tenant=LOCAL_TENANT, name=KEY_NAME, scopes=SCOPES, now=int(time.time()))
     Home(product.home, ROOT).keep_key(key.text)
     yield product.home

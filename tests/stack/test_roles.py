@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from freehold.adapters.api_keys import SCOPES, ApiKeys
+from freehold.adapters.table import Table
 from freehold_cli.local.deployment import deploy
 from local_server import Server, eventually
 from model_server import ModelServer, ask, say
@@ -122,7 +123,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
             server.outputs = deploy(ROOT / "template.yaml", "freehold", server.aws, parameters, build)
             # This AWS speaks plain HTTP, which the bucket refuses as it should.
             server.aws.client("s3").delete_bucket_policy(Bucket=server.outputs["ContentBucket"])
-            keys = ApiKeys(server.aws.client("dynamodb"), server.outputs["AgentsTable"])
+            keys = ApiKeys(Table(server.aws.client("dynamodb"), server.outputs["AgentsTable"]))
             key = keys.create(tenant="guarded", name="suite", scopes=SCOPES, now=int(time.time()))
             yield Guarded(server, model, key.text, tools, people)
         finally:

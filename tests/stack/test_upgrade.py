@@ -17,6 +17,7 @@ import pytest
 
 from chaos import Machinery, Plays, outcomes
 from freehold.adapters.api_keys import SCOPES, ApiKeys
+from freehold.adapters.table import Table
 from freehold.ports import SHARDS
 from freehold.values.history import History
 from freehold_cli.local.stack import LocalStack
@@ -92,7 +93,7 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
         try:
             info = before.start(parameters=parameters, progress=lambda _: None)
             tools = before.deploy(Path(__file__).parent / "tools", "suite-tools")
-            keys = ApiKeys(before.aws.client("dynamodb"), info.outputs["AgentsTable"])
+            keys = ApiKeys(Table(before.aws.client("dynamodb"), info.outputs["AgentsTable"]))
             key = keys.create(tenant=TENANT, name="suite", scopes=SCOPES, now=int(time.time()))
             with Freehold(info.url, key.text) as api:
                 made = Product(

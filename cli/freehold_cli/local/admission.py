@@ -61,9 +61,12 @@ class Admission:
         self._count_again_at = now + _PATIENCE_SECONDS
         try:
             self._running = await self._executions()
-        except httpx.HTTPError:
-            # The local AWS does not answer, as whoever is let in will be told.
+        except httpx.ConnectError:
+            # There is no local AWS, as whoever is let in will be told.
             self._running = 0
+        except httpx.HTTPError:
+            # It has too much to do to count, so what it said last holds.
+            pass
         self._count_again_at = self._clock() + _COUNTED_EVERY_SECONDS
 
 

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from typing import Any, cast
+from weakref import WeakValueDictionary
 
 import httpx
 
@@ -16,9 +17,12 @@ from freehold_cli.local.endpoint import ACCOUNT, REGION
 _KEPT_SECONDS = 60.0
 _MOST_KEPT = 1_000
 _FUNCTION = re.compile("functions/(.+)/invocations")
-_OK = 200
 # A Lambda that is asked for the first time takes its time.
 _TIMEOUT = 30.0
+
+
+class AuthorizerFailed(Exception):
+    """Nobody knows whether the token is good."""
 
 
 class Authorizer:
@@ -30,13 +34,17 @@ class Authorizer:
         self._aws_url = aws_url
         self._client = client
         self._clock = clock
-        # Many who come at once with one token are one question.
-        self._one_at_a_time = asyncio.Lock()
+        self._asking: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._kept: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
 
     async def context(self, api: str, token: str) -> dict[str, Any] | None:
-        """What it tells of the bearer of `token`; None where it lets nobody in. Raises `httpx.HTTPError`."""
-        async with self._one_at_a_time:
+        """What it tells of the bearer of `token`; None where it lets nobody in.
+
+        Raises `AuthorizerFailed`, and `httpx.HTTPError`.
+        """
+        # Many who come at once with one token are one question, for which nobody else waits.
+        asking = self._asking.setdefault((api, token), asyncio.Lock())
+        async with asking:
             kept = self._kept.get((api, token))
             if kept is not None and kept[0] > self._clock():
                 return kept[1]
@@ -54,8 +62,12 @@ class Authorizer:
         answer = await self._client.post(
             f"{self._aws_url}/2015-03-31/functions/{function}/invocations", json=event, timeout=_TIMEOUT
         )
-        if answer.status_code != _OK or "x-amz-function-error" in answer.headers:
-            return None
+        answer.raise_for_status()
+        if "x-amz-function-error" in answer.headers:
+            # API Gateway goes by this word as well.
+            if answer.json().get("errorMessage") == "Unauthorized":
+                return None
+            raise AuthorizerFailed
         policy = cast("dict[str, Any]", answer.json())
         allowed = {each["Effect"] for each in policy["policyDocument"]["Statement"]} == {"Allow"}
         return policy["context"] if allowed else None

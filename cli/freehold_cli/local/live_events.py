@@ -9,9 +9,11 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
+from http import HTTPStatus
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 from starlette.applications import Starlette
@@ -29,17 +31,24 @@ FUNCTION = "LiveFunction"
 _LOOK_SECONDS = 0.2
 
 
-def settings(aws: AwsEndpoint, stack_name: str) -> dict[str, str] | None:
-    """The function's environment; None where it is not deployed."""
-    try:
-        resource = aws.client("cloudformation").describe_stack_resource(
-            StackName=stack_name, LogicalResourceId=FUNCTION
-        )
-        name = resource["StackResourceDetail"]["PhysicalResourceId"]
-        found = aws.client("lambda").get_function_configuration(FunctionName=name)
-    except (BotoCoreError, ClientError):
-        return None
-    return found["Environment"]["Variables"]
+def settings(
+    client: Callable[[str], Any], stack_name: str, pause: Callable[[float], None] = time.sleep
+) -> dict[str, str] | None:
+    """The function's environment; None where AWS says that it is not there. Asked until there is an answer."""
+    while True:
+        try:
+            resource = client("cloudformation").describe_stack_resource(
+                StackName=stack_name, LogicalResourceId=FUNCTION
+            )
+            name = resource["StackResourceDetail"]["PhysicalResourceId"]
+            return client("lambda").get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        except ClientError as error:
+            told = error.response.get("ResponseMetadata")
+            if told and told["HTTPStatusCode"] < HTTPStatus.INTERNAL_SERVER_ERROR:
+                return None
+        except BotoCoreError:
+            pass
+        pause(_LOOK_SECONDS)
 
 
 def application(function: Path, instance: str, at: int, environment: dict[str, str] | None) -> Starlette:
@@ -62,7 +71,7 @@ def main() -> None:
     parser.add_argument("--function", type=Path, required=True, help="the function's module")
     options = parser.given()
     at = deployed_at(options.outputs)
-    environment = settings(AwsEndpoint(options.aws), options.outputs.stem) if at else None
+    environment = settings(AwsEndpoint(options.aws).client, options.outputs.stem) if at else None
     app = application(options.function, options.instance, at, environment)
     threading.Thread(target=_begin_anew, args=(options.outputs, at), daemon=True).start()
     serve(app, options.port, grace_seconds=1)

@@ -11,7 +11,7 @@ import httpx
 from starlette.requests import Request
 from starlette.responses import Response
 
-from freehold_cli.local.authorizer import Authorizer
+from freehold_cli.local.authorizer import Authorizer, AuthorizerFailed
 from freehold_cli.local.passing import answered, outgoing, unavailable
 
 # About as long as the process takes to begin anew after a deployment. Whoever waits for a reply waits as long.
@@ -39,8 +39,8 @@ class Streams:
         """None for whom the authorizer does not let in: the API itself tells them so."""
         try:
             context = await self._authorizer.context(api, request.headers.get("authorization", ""))
-        except httpx.HTTPError as error:
-            return unavailable(f"the authorizer does not answer ({type(error).__name__})")
+        except (AuthorizerFailed, httpx.HTTPError) as error:
+            return unavailable(f"the credential could not be checked ({type(error).__name__})")
         if context is None:
             return None
         told = json.dumps({"authorizer": context, "requestId": str(uuid4())})

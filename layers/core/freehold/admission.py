@@ -18,7 +18,7 @@ def admit(authorization: str, method_arn: str, credentials: Credentials, *, now:
     """An API Gateway policy with `{tenant, callerType, callerId, scopes}` as context; `now` is epoch seconds.
 
     Raises `Unauthorized`, the same for whatever is wrong with a credential, and `IssuerUnavailable`, which API Gateway
-    answers with 500: the credential may be good, so nobody is told to throw it away.
+    answers with 503: the credential may be good, so nobody is told to throw it away.
     """
     scheme, _, text = authorization.partition(" ")
     found = credentials.identity(text.strip(), now=now) if scheme.lower() == "bearer" else None

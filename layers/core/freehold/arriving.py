@@ -14,6 +14,7 @@ from .errors import (
     IdempotencyKeyReused,
     Invalid,
     NotFound,
+    RunErased,
     SessionBusy,
     StaleWrite,
     StoreUnavailable,
@@ -21,7 +22,7 @@ from .errors import (
 from .ports.arrivals import DeadLetters
 from .receiving import ReceiveCollaborators, receive
 from .values.arrival import Arrival
-from .values.run import Run
+from .values.run import Principal, Run
 from .ways_in import ForNobody, Way, WayCollaborators, way_of
 
 # Well below what the queues have (`maxReceiveCount`): they count a message, too, that only waited behind another.
@@ -52,6 +53,7 @@ class Outcome:
 
     kind: Literal["taken", "refused", "dropped"]
     tenant: str | None = None
+    principal: Principal | None = None
     run: Run | None = None
     error: Exception | None = None
     why: str | None = None
@@ -65,27 +67,27 @@ def arrive(message: Arrival, using: ArriveCollaborators) -> Outcome:
     """
     if not using.has_time():
         raise TimeoutError("the invocation has no time left for this message")
-    tenant = None
+    tenant = principal = None
     try:
         way = way_of(message, using.ways)
-        tenant = way.tenant
+        tenant, principal = way.tenant, way.principal
         run = _begun(way, using)
     except ForNobody as nobody:
-        return Outcome("dropped", nobody.tenant, why=nobody.why)
+        return Outcome("dropped", nobody.tenant, nobody.principal, why=nobody.why)
     except Exception as error:
         if not (_is_final(error) or message.received >= MOST_RECEIVES):
             raise
         using.dead_letters.put(
             message, reason=_reason(error, message), error=type(error).__name__, tenant=tenant
         )
-        return Outcome("refused", tenant, error=error)
-    return Outcome("taken", tenant, _started(run, message, using))
+        return Outcome("refused", tenant, principal, error=error)
+    return Outcome("taken", tenant, principal, _started(run, message, using))
 
 
 def _begun(way: Way, using: ArriveCollaborators) -> Run:
     asked = way.asked()
-    if asked.reply_to is not None and asked.reply_to not in using.reply_targets:
-        raise Invalid("is none of the targets that the stack's ReplyTargets lists", path="replyTo")
+    if asked.reply_to is not None:
+        _check_target(asked.reply_to, using)
     request = Request(
         tenant=way.tenant,
         agent=asked.agent,
@@ -108,16 +110,27 @@ def _begun(way: Way, using: ArriveCollaborators) -> Run:
     )
     try:
         return receive(request, using.receives)
+    except RunErased:
+        # A dead letter would keep the words that were erased with it.
+        raise ForNobody(way.tenant, way.principal, "the run that it began has been erased") from None
     except IdempotencyKeyReused:
         if way.trigger == "sqs":
             raise
         # AWS names each event and each time once: it is the same one, and the trigger says otherwise by now.
-        raise ForNobody(way.tenant, "it has begun a run before") from None
+        raise ForNobody(way.tenant, way.principal, "it has begun a run before") from None
     except SessionBusy as busy:
         if request.when_busy == "reject":
             raise
         asks = ", which waits for its user's word" if busy.asks_user else ""
         raise StaleWrite(f"session {request.session_id} is busy with run {busy.run_id}{asks}") from busy
+
+
+def _check_target(target: str, using: ArriveCollaborators) -> None:
+    if target not in using.reply_targets:
+        raise Invalid("is none of the targets that the stack's ReplyTargets lists", path="replyTo")
+    if target.split(":")[3] != using.ways.incoming_events.split(":")[3]:
+        # The sweeper would try for three days.
+        raise Invalid("is in another Region than the stack, which cannot answer there", path="replyTo")
 
 
 def _started(run: Run, message: Arrival, using: ArriveCollaborators) -> Run:

@@ -78,7 +78,7 @@ def waiting_for(kind: Wait, run: Run, sessions: Sessions) -> Run | None:
     kinds = {each.kind for each in run.pending}
     if kind in kinds:
         return run
-    # Those that it waits for now are its newest.
+    # Those that it waits for now are among its newest.
     keys = (RunKey.parse(run.tenant, name) for name in reversed(run.children) if "agent" in kinds)
     below = (sessions.run(key) for key in keys if key)
     return next((found for each in below if each and (found := waiting_for(kind, each, sessions))), None)

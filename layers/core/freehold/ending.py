@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from . import run_event
 from .beginning import activated, start_run
 from .errors import Conflict, NotFound, StaleWrite, StoreUnavailable
 from .ports import Agents, Events, Executions, Sessions, Waits
@@ -23,12 +24,6 @@ LONGEST_MESSAGE = 2000
 HIDDEN = "A table or bucket did not answer. The log has the details."
 MODEL_FAILURES = ("ContextTooLong", "ModelRejected", "ModelThrottled", "ModelUnavailable")
 NOT_RUN = "This call was not made: the run ended first ({reason})."
-EVENT_NAMES: dict[Status, str] = {
-    "COMPLETED": "Agent Run Completed",
-    "FAILED": "Agent Run Failed",
-    "STOPPED": "Agent Run Stopped",
-    "CANCELLED": "Agent Run Cancelled",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +199,7 @@ def deliver(run: Run, using: EndCollaborators) -> Run:
 
 def _announce(run: Run, using: EndCollaborators) -> None:
     """All but the answer: to the bus, the next turn, the agent that waits for it, and those that it asked itself."""
-    using.events.publish(EVENT_NAMES[run.status], _detail(run))
+    using.events.publish(run_event.ENDS[run.status], run_event.of_end(run))
     upcoming = using.sessions.next_run(run.key)
     if upcoming is not None and upcoming.status == "RUNNING":
         start_run(upcoming, using.sessions, using.executions, now=using.now())
@@ -233,27 +228,6 @@ def _reply(run: Run, using: EndCollaborators) -> None:
 def _output(run: Run, using: EndCollaborators) -> str | None:
     lap = using.sessions.lap(run.key, run.last_lap) if run.last_lap else None
     return lap.text if lap else None
-
-
-def _detail(run: Run) -> dict[str, object]:
-    totals = run.totals
-    # Who acts on the end of a run can tell one that only went through it again.
-    replayed: dict[str, object] = {"replays": run.replays} if run.replays else {}
-    return replayed | {
-        "tenant": run.tenant,
-        "runId": run.key.run_id,
-        "sessionId": run.session_id,
-        "agent": run.agent,
-        "agentVersion": run.agent_version,
-        "hops": run.hops,
-        "status": run.status,
-        "stopReason": run.stop_reason,
-        "errorType": run.error.type if run.error else None,
-        "laps": totals.laps if totals else 0,
-        "inputTokens": totals.usage.input_tokens if totals else 0,
-        "outputTokens": totals.usage.output_tokens if totals else 0,
-        "costUsd": None if totals is None or totals.cost_usd is None else float(totals.cost_usd),
-    }
 
 
 def cancel_run(key: RunKey, using: EndCollaborators) -> Run:

@@ -3,6 +3,7 @@
     FreeholdError
     ├── Invalid            the request breaks the contract; nothing was stored
     ├── NotFound           no such thing in this tenant
+    │   └── RunErased      it was there, and is known by its idempotency key alone
     ├── Denied             the principal may not do this
     ├── Conflict           the thing changed, or is busy
     │   ├── SessionBusy    the session is answering another message
@@ -68,6 +69,10 @@ class Invalid(FreeholdError):
 
 class NotFound(FreeholdError):
     """No such thing in this tenant. The same answer is given for what belongs to another tenant."""
+
+
+class RunErased(NotFound):
+    """The run that this idempotency key began has been erased. The key begins no other one."""
 
 
 class Denied(FreeholdError):

@@ -61,7 +61,7 @@ class View:
 
     `agent` is None where its snapshot is gone. `pieces` are of the lap that is not written yet, in order and from the
     reader's place on. `below` is what runs of other agents wait for. `blocked`: it is queued behind a run that waits
-    for people.
+    for people. `more`: there may be laps behind those that were read.
     """
 
     history: History
@@ -69,6 +69,7 @@ class View:
     pieces: Sequence[Piece] = ()
     below: tuple[Ask, ...] = ()
     blocked: bool = False
+    more: bool = False
 
     @property
     def run(self) -> Run:
@@ -77,6 +78,8 @@ class View:
     @property
     def over(self) -> bool:
         """Whether nothing more happens by itself: the run has ended, or people have to decide."""
+        if self.more:
+            return False
         asks = any(each.kind != "agent" for each in self.run.pending)
         return self.run.ended or asks or bool(self.below) or self.blocked
 
@@ -162,7 +165,7 @@ def follow(view: View, cursor: Cursor, *, now: int) -> tuple[Event, ...]:
     # A run that ended while it was queued has never begun.
     if not cursor.begun and run.status != "QUEUED" and run.deadline_at is not None:
         account.tell(RunStarted(run), run.created_at, begun=True)
-    if _laps(account, view):
+    if _laps(account, view) and not view.more:
         if run.ended:
             _end(account, view)
         else:

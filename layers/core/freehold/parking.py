@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from . import run_event
 from .approving import Asked, Decider
 from .beginning import BeginCollaborators, start_run
 from .collaborating import begin_child, begun_child, decide_if_waiting, record_child
@@ -24,7 +25,6 @@ from .waiting import pending
 PARK_ATTEMPTS = 20
 # After so many it is the queue that fails, not a message.
 MOST_FAILURES = 5
-AWAITING, ESCALATED = "Agent Run Awaiting Decision", "Agent Escalated"
 NOT_ASKED = "The agent could not be asked: {why}."
 FREEHOLD = Decider("freehold")
 
@@ -111,7 +111,7 @@ def announce(run: Run, using: ParkCollaborators) -> Run:
         return run
     people = [each.kind for each in run.pending if each.kind != "agent"]
     if people and not run.announced:
-        ends.events.publish(AWAITING, _detail(run) | {"awaits": people})
+        ends.events.publish(run_event.AWAITING, run_event.of_wait(run) | {"awaits": people})
     for each in run.pending:
         if each.kind == "agent":
             _ask_agent(run, each, using)
@@ -205,9 +205,9 @@ def _escalate(run: Run, using: ParkCollaborators) -> None:
     if escalation is None:
         return
     if not run.announced:
-        ends.events.publish(ESCALATED, _detail(run))
+        ends.events.publish(run_event.ESCALATED, run_event.of_wait(run))
         opened = {"kind": "escalation", "reason": escalation.reason, "summary": escalation.summary}
-        _send(run, f"{escalation.lap}-{escalation.call}", opened | {"principal": run.principal.name}, using)
+        _send(run, f"{escalation.lap}-{escalation.call}", opened, using)
     try:
         _send_messages(run, using)
     except StoreUnavailable:
@@ -240,17 +240,4 @@ def _send(run: Run, name: str, notice: dict[str, Any], using: ParkCollaborators)
     target = using.ends.agents.snapshot(run.tenant, run.agent, run.agent_digest).escalation_target
     if target:
         notice_id = f"{run.key.run_id}-{name}"
-        using.notices.send(target, _detail(run) | notice, group=run.session_id, notice_id=notice_id)
-
-
-def _detail(run: Run) -> dict[str, object]:
-    return {
-        "tenant": run.tenant,
-        "runId": run.key.run_id,
-        "sessionId": run.session_id,
-        "agent": run.agent,
-        "agentVersion": run.agent_version,
-        "hops": run.hops,
-        "status": run.status,
-        "waitsUntil": run.waits_until,
-    }
+        using.notices.send(target, run_event.of_wait(run) | notice, group=run.session_id, notice_id=notice_id)

@@ -35,7 +35,7 @@ def receive(request: Request, using: ReceiveCollaborators) -> Run:
         if parked is None:
             begun = _begin(request, using)
             if begun is not None:
-                return _in_session(begun, request, ends.sessions)
+                return begun
             using.wait(attempt)
             continue
         known = already_begun(request, ends.sessions, now=ends.now())
@@ -64,9 +64,9 @@ def receive(request: Request, using: ReceiveCollaborators) -> Run:
 
 
 def _begin(request: Request, using: ReceiveCollaborators) -> Run | None:
-    """None where the session waits for this very message by now."""
+    """None where the session waits for this very message by now. A repeat may find what has gone on further down."""
     try:
-        return begin_run(request, using.parks.begins)
+        return _in_session(begin_run(request, using.parks.begins), request, using.parks.ends.sessions)
     except SessionBusy as busy:
         if not busy.asks_user or request.images or not request.answers:
             raise

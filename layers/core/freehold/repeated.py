@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import IdempotencyKeyReused, NotFound
+from .errors import IdempotencyKeyReused, RunErased
 from .ports import Sessions
 from .values.run import Run, RunKey
 
@@ -12,7 +12,7 @@ def run_under(
 ) -> Run | None:
     """The run that a request with this key and digest has begun, or has gone on with.
 
-    Raises `IdempotencyKeyReused` where that was another request, and `NotFound` where the run has been erased.
+    Raises `IdempotencyKeyReused` where that was another request, and `RunErased` where the run has been.
     """
     if idempotency is None:
         return None
@@ -26,5 +26,5 @@ def run_under(
     key = RunKey.parse(tenant, run_id)
     run = sessions.run(key) if key else None
     if run is None:
-        raise NotFound("the run that this Idempotency-Key began has been erased")
+        raise RunErased("the run that this Idempotency-Key began has been erased")
     return run

@@ -22,7 +22,7 @@ Report = Callable[[RunKey, Exception], None]
 MAX_LOST_STARTS = 3
 # Younger than this, a run's own FinishRun or Start is most likely still at work.
 SETTLE_MS = 30_000
-# What cannot be announced or answered is tried each minute for so long, and then once in so many minutes …
+# What cannot be announced or answered is tried each minute for so long, and then twice in so many minutes …
 OFTEN_TRIED_MS, MINUTES_BETWEEN_TRIES = 10 * 60_000, 15
 # … and an answer so long at most, if the run is there: a wait has an end of its own.
 GIVEN_UP_MS = 3 * 86_400_000
@@ -143,7 +143,7 @@ def _is_to_be_tried(waited: int) -> bool:
     """Each minute at first, and then ever more rarely: a queue that an agent or a message names may not be there."""
     if waited < OFTEN_TRIED_MS:
         return waited >= SETTLE_MS
-    # In two minutes of them, since the sweeper may come a little early or late.
+    # In two minutes of them, so that a sweeper that comes a little early or late does so once at least.
     return waited // 60_000 % MINUTES_BETWEEN_TRIES < 2
 
 

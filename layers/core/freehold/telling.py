@@ -47,14 +47,14 @@ class Telling:
         self._look()
 
     def tell(self, text: str) -> None:
-        """What the model has just written."""
+        """What the model has just written, which is nothing where it thinks or asks for calls."""
         if self._broken:
             return
         self._waiting += text
         now = self._audience.now()
         if not self._watched and now - self._looked_at >= LOOK_EVERY_MS:
             self._look()
-        if self._watched and now - self._wrote_at >= WRITE_EVERY_MS:
+        if self._watched and self._waiting and now - self._wrote_at >= WRITE_EVERY_MS:
             self._write()
 
     def end(self) -> None:

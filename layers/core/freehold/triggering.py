@@ -97,7 +97,9 @@ class Triggers(Protocol):
         """Whether it was still there to be written over."""
         ...
 
-    def delete(self, trigger: Trigger) -> None: ...
+    def delete(self, trigger: Trigger) -> Trigger | None:
+        """None once it is gone. Where it was armed meanwhile, or disarmed, it stays: as it is there by now."""
+        ...
 
 
 class Alarms(Protocol):
@@ -176,8 +178,10 @@ def add(trigger: Trigger, using: TriggerCollaborators) -> Trigger | None:
 
 def remove(trigger: Trigger, using: TriggerCollaborators) -> None:
     """The record last: as long as it is there, a removal that died can be sent again."""
-    using.alarms(trigger).disarm(trigger)
-    using.triggers.delete(trigger)
+    left: Trigger | None = trigger
+    while left is not None:
+        using.alarms(left).disarm(left)
+        left = using.triggers.delete(left)
 
 
 def _armed(trigger: Trigger, using: TriggerCollaborators) -> Trigger | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from .errors import NotFound
@@ -14,7 +14,7 @@ from .values.history import Glance, History
 from .values.live import Piece
 from .values.run import Lap, Run, RunKey
 
-# As long as a model may write unseen, once somebody has stopped watching.
+# Whoever has stopped watching is found for so long at most. An attempt that has found somebody is written to its end.
 WATCH_MS = 30_000
 QUICK_SECONDS, SLOW_SECONDS = 0.25, 1.0
 # Where another run has to come first.
@@ -22,6 +22,10 @@ IDLE_SECONDS = 2.0
 # Two seconds without news are no reason yet to look less often.
 PATIENT_LOOKS = 8
 SLOWER = 1.25
+# A look reads so many laps, so that those of a long run come as they are read. The first one may be known already.
+LAPS_AT_ONCE = 5
+# A result is cut here: what is larger is read with the session's items.
+LONGEST_RESULT = 16_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class Watcher:
         self._quiet = 0 if told else self._quiet + 1
         slowest = SLOW_SECONDS if view.run.status == "RUNNING" else IDLE_SECONDS
         slower = QUICK_SECONDS * SLOWER ** max(0, self._quiet - PATIENT_LOOKS)
-        self.pause_seconds = min(slowest, slower)
+        self.pause_seconds = 0 if told and view.more else min(slowest, slower)
 
     def _watch(self) -> None:
         now = self.using.now()
@@ -77,8 +81,10 @@ def look(key: RunKey, cursor: Cursor, using: WatchCollaborators, seen: View | No
 
     `seen` is what the look before found: what was said is not read again where there is nothing new.
     """
-    view = _unless_there_is_news(seen, cursor, using) if seen else None
+    view = _unless_there_is_news(seen, cursor, using) if seen and not seen.more else None
     view = view or _read(key, cursor, using)
+    if view.more:
+        return view
     run = view.run
     # While a call is open, no model writes.
     writes = run.status == "RUNNING" and not view.history.unanswered
@@ -88,11 +94,12 @@ def look(key: RunKey, cursor: Cursor, using: WatchCollaborators, seen: View | No
 
 
 def _read(key: RunKey, cursor: Cursor, using: WatchCollaborators) -> View:
-    history = using.sessions.history_from(key, cursor.lap)
+    history = using.sessions.laps_from(key, cursor.lap, most=LAPS_AT_ONCE, longest=LONGEST_RESULT)
     if history is None:
         raise NotFound(f"no run {key.run_id}")
     agent = _agent(history.run, using.agents)
-    return View(replace(history, decisions=_decisions(history, agent, using.sessions)), agent)
+    decisions = _decisions(history, agent, using.sessions)
+    return View(replace(history, decisions=decisions), agent, more=len(history.laps) == LAPS_AT_ONCE)
 
 
 def _unless_there_is_news(seen: View, cursor: Cursor, using: WatchCollaborators) -> View | None:
@@ -137,11 +144,21 @@ def _may_wait(lap: Lap, agent: Agent) -> bool:
 
 def _below(run: Run, sessions: Sessions) -> list[Ask]:
     """What people have to decide for runs of other agents that this one waits for, however far down."""
-    asked = sum(each.kind == "agent" for each in run.pending)
-    # Those that it waits for now are its newest.
-    keys = (RunKey.parse(run.tenant, name) for name in run.children[-asked:]) if asked else ()
-    children = [child for key in keys if key and (child := sessions.run(key))]
+    children = _awaited(run, sessions)
     return [ask for child in children for ask in (*_own(child, sessions), *_below(child, sessions))]
+
+
+def _awaited(run: Run, sessions: Sessions) -> Iterator[Run]:
+    """The runs of other agents whose answers it lacks. They are among its newest, but others may be newer."""
+    calls = {(each.lap, each.call) for each in run.pending if each.kind == "agent"}
+    names = reversed(run.children)
+    while calls and (name := next(names, None)):
+        key = RunKey.parse(run.tenant, name)
+        child = sessions.run(key) if key else None
+        answers = (child.parent.lap, child.parent.call) if child and child.parent else None
+        if child and answers in calls:
+            calls.remove(answers)
+            yield child
 
 
 def _own(run: Run, sessions: Sessions) -> list[Ask]:

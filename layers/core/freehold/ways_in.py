@@ -11,7 +11,7 @@ from . import json_document
 from .errors import Denied, Invalid
 from .ports.arrivals import Access, Triggers
 from .triggering import is_granted
-from .values.access import EntryKind
+from .values.access import AccessEntry, EntryKind
 from .values.arrival import Arrival
 from .values.content import Image
 from .values.run import Principal
@@ -86,8 +86,8 @@ class Way:
 class ForNobody(Exception):
     """Nothing is wrong with it, and nobody waits for it: `why` says so for the log."""
 
-    def __init__(self, tenant: str, why: str) -> None:
-        self.tenant, self.why = tenant, why
+    def __init__(self, tenant: str, principal: Principal, why: str) -> None:
+        self.tenant, self.principal, self.why = tenant, principal, why
         super().__init__(why)
 
 
@@ -96,7 +96,7 @@ def way_of(message: Arrival, using: WayCollaborators) -> Way:
     if message.queue != using.incoming_events:
         return Way(
             tenant=_tenant("queue", message.queue, using.access),
-            principal=_principal("sqs", message.sender),
+            principal=Principal("sqs", _visible(message.sender)[:LONGEST_ID]),
             trigger="sqs",
             # A queue in order knows its ids group by group.
             key=f"sqs {message.queue} {message.group or ''} {message.deduplication}",
@@ -112,7 +112,7 @@ def _rule_way(given: Mapping[str, Any], using: WayCollaborators) -> Way:
     name, event_id = arn.rpartition("/")[2], _text(event, "id")
     return Way(
         tenant=_tenant("rule", arn, using.access),
-        principal=_principal("event", f"{event.get('source')}/{name}"),
+        principal=_of_event(event.get("source"), name),
         trigger="event",
         key=f"event {name} {event_id}",
         request_id=event_id,
@@ -123,15 +123,15 @@ def _rule_way(given: Mapping[str, Any], using: WayCollaborators) -> Way:
 def _trigger_way(given: Mapping[str, Any], using: WayCollaborators) -> Way:
     named = _object(given["trigger"], "trigger")
     tenant, trigger_id = _text(named, "tenant"), _text(named, "id")
-    trigger = using.triggers.find(tenant, trigger_id)
+    trigger, principal = using.triggers.find(tenant, trigger_id), _of_trigger(trigger_id, given)
     if trigger is None:
         # It was taken away, and this is the last that it began.
-        raise ForNobody(tenant, "its trigger is gone")
+        raise ForNobody(tenant, principal, "its trigger is gone")
     if "event" not in given:
         at = _text(given, "scheduledTime")
         return Way(
             tenant=tenant,
-            principal=Principal("schedule", trigger_id),
+            principal=principal,
             trigger="schedule",
             key=f"schedule {trigger_id} {at}",
             request_id=at,
@@ -140,13 +140,13 @@ def _trigger_way(given: Mapping[str, Any], using: WayCollaborators) -> Way:
         )
     event = _object(given["event"], "event")
     event_id, source = _text(event, "id"), event.get("source")
-    hops = _hops(trigger, event) if source == FREEHOLD else 0
+    hops = _hops(trigger, event, principal) if source == FREEHOLD else 0
     if not is_granted(str(source), grants=using.access.sources(tenant)):
         # It was, when the agent was applied.
-        raise ForNobody(tenant, "its source is granted no more")
+        raise ForNobody(tenant, principal, "its source is granted no more")
     return Way(
         tenant=tenant,
-        principal=_principal("event", f"{source}/{trigger_id}"),
+        principal=principal,
         trigger="event",
         key=f"event {trigger_id} {event_id}",
         request_id=event_id,
@@ -156,20 +156,19 @@ def _trigger_way(given: Mapping[str, Any], using: WayCollaborators) -> Way:
     )
 
 
-def _hops(trigger: Trigger, event: Mapping[str, Any]) -> int:
+def _hops(trigger: Trigger, event: Mapping[str, Any], principal: Principal) -> int:
     """How far an event of the product's own is from what somebody asked for: one more than the run that it tells of."""
-    detail = _object(event.get("detail"), "event.detail")
-    if detail.get("tenant") != trigger.tenant:
+    detail, tenant = _object(event.get("detail"), "event.detail"), trigger.tenant
+    if detail.get("tenant") != tenant:
         # The stack's bus has what all tenants' runs come to.
-        raise ForNobody(trigger.tenant, "it tells of another tenant's run")
+        raise ForNobody(tenant, principal, "it tells of another tenant's run")
     if detail.get("agent") == trigger.agent:
-        raise ForNobody(
-            trigger.tenant, f"it tells of a run of {trigger.agent}, which it would begin again for ever"
-        )
+        why = f"it tells of a run of {trigger.agent}, which it would begin again for ever"
+        raise ForNobody(tenant, principal, why)
     told = detail.get("hops")
     hops = told + 1 if isinstance(told, int) else 1
     if hops > MOST_HOPS:
-        raise ForNobody(trigger.tenant, f"more than {MOST_HOPS} runs have led to one another by events")
+        raise ForNobody(tenant, principal, f"more than {MOST_HOPS} runs have led to one another by events")
     return hops
 
 
@@ -193,21 +192,33 @@ def _tenant(kind: EntryKind, name: str, access: Access) -> str:
     return entry.tenant
 
 
-def tenant_of_event(body: str, access: Access) -> str | None:
+def tenant_of_event(body: str, find: Callable[[EntryKind, str], AccessEntry | None]) -> str | None:
     """Whose a message of `IncomingEvents` is; None where nothing says so."""
     try:
         given = _object(_json(body), "")
         if "trigger" in given:
             return _text(_object(given["trigger"], "trigger"), "tenant")
-        entry = access.find("rule", _text(given, "rule"))
+        entry = find("rule", _text(given, "rule"))
     except Invalid:
         return None
     return entry.tenant if entry else None
 
 
-def _principal(kind: str, name: str) -> Principal:
+def _of_event(source: object, let_in_by: str) -> Principal:
+    """Where both are too long, the source is cut, which its sender chose, and not the rule or trigger."""
+    by = f"/{_visible(let_in_by)}"
+    return Principal("event", _visible(str(source))[: LONGEST_ID - len(by)] + by)
+
+
+def _of_trigger(trigger_id: str, given: Mapping[str, Any]) -> Principal:
+    if "event" not in given:
+        return Principal("schedule", trigger_id)
+    return _of_event(_object(given["event"], "event").get("source"), trigger_id)
+
+
+def _visible(name: str) -> str:
     """In visible ASCII, as principals are named everywhere."""
-    return Principal(kind, quote(name, safe=VISIBLE)[:LONGEST_ID])
+    return quote(name, safe=VISIBLE)
 
 
 def _json(text: str) -> Any:

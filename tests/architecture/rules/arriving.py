@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from freehold.adapters.issuer_keys import READ_SECONDS
 from freehold.arriving import MOST_RECEIVES
 from freehold.wiring.arrivals import MESSAGE_MS
 from freehold.wiring.clients import HURRIED
@@ -26,6 +27,9 @@ WRITES = {f"dynamodb:{verb}" for verb in ("BatchWriteItem", "DeleteItem", "PutIt
 TIMES_OF_THE_TIMEOUT = 6
 # Ingest gives a message up by itself, with its reason, before SQS does; what is held back is counted as received, too.
 LEAST_RECEIVES = MOST_RECEIVES + 5
+_ATTEMPTS: int = HURRIED.retries["total_max_attempts"]
+# At most, with the pauses between the attempts.
+SECONDS_OF_A_CALL = _ATTEMPTS * (HURRIED.connect_timeout + HURRIED.read_timeout) + _ATTEMPTS - 1
 
 
 def what_is_believed_comes_from_aws(template: Template) -> Iterator[str]:
@@ -95,13 +99,20 @@ def letters_come_from_our_queues(template: Template) -> Iterator[str]:
 
 def a_batch_outlasts_a_table_that_hangs(template: Template) -> Iterator[str]:
     """A message whose table and dead letters both hang is told so in time, and so are those after it."""
-    attempts: int = HURRIED.retries["total_max_attempts"]
-    call = attempts * (HURRIED.connect_timeout + HURRIED.read_timeout) + attempts - 1
+    call = SECONDS_OF_A_CALL
     ingest = resources(template, "AWS::Lambda::Function")["IngestFunction"]
     if ingest["Environment"]["Variables"].get("STORE_PATIENCE") != "little":
         yield "IngestFunction waits for a table longer than it has"
     if not 2 * call <= MESSAGE_MS / 1000 < ingest["Timeout"] - call:
         yield "IngestFunction may end in the middle of a message"
+
+
+def a_credential_is_checked_in_time(template: Template) -> Iterator[str]:
+    """Where the table or the issuer hangs, the authorizer says so, and keeps what it knows of the issuer's keys."""
+    authorizer = resources(template, "AWS::Lambda::Function")["AuthorizerFunction"]
+    hurries = authorizer["Environment"]["Variables"].get("STORE_PATIENCE") == "little"
+    if not hurries or authorizer["Timeout"] <= max(SECONDS_OF_A_CALL, READ_SECONDS):
+        yield "AuthorizerFunction waits longer than it has"
 
 
 def batches_fail_in_part(template: Template) -> Iterator[str]:
@@ -190,6 +201,7 @@ RULES: tuple[Rule, ...] = (
     no_function_lets_anybody_in,
     letters_come_from_our_queues,
     a_batch_outlasts_a_table_that_hangs,
+    a_credential_is_checked_in_time,
     batches_fail_in_part,
     repeats_are_what_senders_say,
     rules_and_schedules_lead_to_our_queue,

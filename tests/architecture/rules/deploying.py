@@ -71,6 +71,13 @@ def requests_are_limited(template: Template) -> Iterator[str]:
             yield f"{name} takes as many requests as the account does"
 
 
+def requests_go_to_this_region(template: Template) -> Iterator[str]:
+    """Otherwise CloudFront stands before it, and bodies pass through wherever that is near to who asks."""
+    for name, api in resources(template, "AWS::ApiGateway::RestApi").items():
+        if api.get("EndpointConfiguration", {}).get("Types") != ["REGIONAL"]:
+            yield f"{name} is reached through the edge"
+
+
 def traffic_shifts_gradually(template: Template) -> Iterator[str]:
     shifted = {
         name.removesuffix("DeploymentGroup")
@@ -114,6 +121,7 @@ RULES: tuple[Rule, ...] = (
     what_ran_until_now_stays,
     what_new_versions_do_is_watched,
     requests_are_limited,
+    requests_go_to_this_region,
 )
 PROD_RULES: tuple[Rule, ...] = (
     traffic_shifts_gradually,

@@ -189,6 +189,16 @@ def _of_the_sweeper(template: Template) -> Iterator[dict[str, Any]]:
             yield alarm
 
 
+def refused_credentials_set_off_nothing(template: Template) -> Iterator[str]:
+    """To Lambda they are errors of the authorizer, and anybody can cause as many as they like."""
+    for name, alarm in resources(template, "AWS::CloudWatch::Alarm").items():
+        if "'freehold-AuthorizerFunction:live'" in mentions(alarm):
+            ids = [each["Id"] for each in alarm["Metrics"] if "CredentialsRefused" in mentions(each)]
+            share = [each["Expression"] for each in alarm["Metrics"] if "Expression" in each]
+            if share != [f"100 * (errors - FILL({each}, 0)) / invocations" for each in ids]:
+                yield f"{name} goes off by credentials that are refused"
+
+
 def what_is_watched_is_emitted(template: Template) -> Iterator[str]:
     """Freehold's own metrics have the names and dimensions that its code gives them, and none is left unseen."""
     emitted = {*MODEL_METRICS, *SERVICE_METRICS}
@@ -210,9 +220,11 @@ def what_is_watched_is_emitted(template: Template) -> Iterator[str]:
 def _dimensions(template: Template) -> Iterator[str]:
     service = [{"Name": "service", "Value": "freehold"}]
     for name, alarm in resources(template, "AWS::CloudWatch::Alarm").items():
-        own = alarm.get("Namespace") == NAMESPACE
-        if own and (alarm["MetricName"] in MODEL_METRICS or alarm["Dimensions"] != service):
-            yield f"{name} looks at {alarm['MetricName']} with other dimensions than it has"
+        stats = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
+        for each in (alarm, *stats):
+            own = each.get("Namespace") == NAMESPACE
+            if own and (each["MetricName"] in MODEL_METRICS or each["Dimensions"] != service):
+                yield f"{name} looks at {each['MetricName']} with other dimensions than it has"
     for name, function in resources(template, "AWS::Lambda::Function").items():
         if function["Environment"]["Variables"].get("POWERTOOLS_SERVICE_NAME") != "freehold":
             yield f"{name} does not emit by the stack's name"
@@ -225,5 +237,6 @@ RULES: tuple[Rule, ...] = (
     alarms_are_told,
     the_first_one_is_told,
     trouble_sets_off_alarms,
+    refused_credentials_set_off_nothing,
     what_is_watched_is_emitted,
 )

@@ -100,7 +100,11 @@ def remembered(session_id: str = SESSION_ID, **more: Any) -> Json:
 
 def letter(letter_id: str = "d-1", **more: Any) -> Json:
     told = {"error": "NotFound", "reason": "no agent later", "group": "s1", "deduplicationId": "order-7"}
-    source = {"source": "arn:aws:sqs:us-east-1:123456789012:orders.fifo", "bytes": 40}
+    source = {
+        "source": "arn:aws:sqs:us-east-1:123456789012:orders.fifo",
+        "sender": "AROA1:ann",
+        "bytes": 40,
+    }
     return {"id": letter_id, "at": at(0), **source, **told, **more}
 
 

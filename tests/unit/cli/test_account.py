@@ -12,6 +12,7 @@ import pytest
 from moto import mock_aws
 
 from freehold.adapters.api_keys import ApiKeys
+from freehold.adapters.table import Table
 from freehold.errors import Invalid
 from freehold_cli.account import AwsAccount
 from freehold_cli.settings import WrongUse
@@ -73,7 +74,7 @@ def test_a_key_is_made_for_a_tenant_with_scopes_and_an_end(dynamodb: Any):
 
     text = account.make_key("agents", "first", tenant="main", scopes=["admin"], expires_in_days=2)
 
-    found = ApiKeys(dynamodb, "agents").verify(text, now=now)
+    found = ApiKeys(Table(dynamodb, "agents")).verify(text, now=now)
     assert found is not None
     assert (found.tenant, found.scopes) == ("main", ("admin",))
     assert found.expires_at is not None

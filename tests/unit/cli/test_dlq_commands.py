@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from freehold.adapters.dead_letters import SqsDeadLetters
 from freehold.values.arrival import Arrival
-from memory_queues import arn_of, url_of
+from freehold_cli.dlq_commands import PORTION
+from memory_queues import MemoryQueues, arn_of, url_of
 
 from .conftest import Terminal
 from .fake_api import letter
 
 DEAD, ASIDE = url_of("dead-letters"), url_of("aside.fifo")
+# Than any moment at which this is run.
+LATER = 9_000_000_000_000
 
 
 @pytest.fixture
 def stack(terminal: Terminal) -> Terminal:
     """A stack named `freehold` in the user's account, with a letter of a tenant and one of nobody."""
     terminal.aws.stacks["freehold"] = {"DeadLetters": DEAD, "RequestsDeadLetters": ASIDE}
+    bury(terminal, 1, "acme")
+    bury(terminal, 1)
+    return terminal
+
+
+def bury(terminal: Terminal, number: int, tenant: str | None = None) -> None:
     letters = SqsDeadLetters(terminal.aws.queues, (DEAD,))
-    for tenant in ("acme", None):
+    for _ in range(number):
         message = Arrival(arn_of("orders.fifo"), "m1", '{"agent": "later"}', "AIDA", "order-7", "s1")
         letters.put(message, reason="no agent later", error="NotFound", tenant=tenant)
-    return terminal
 
 
 def test_letters_are_listed_with_their_reasons(terminal: Terminal):
@@ -41,6 +50,7 @@ def test_one_is_shown_with_what_it_says_and_nothing_that_a_terminal_acts_on(term
     shown = terminal.run("dlq", "show", "d-1")
 
     assert '{"agent": "later"}' in shown.stdout
+    assert "sender: AROA1:ann" in shown.stdout
     assert "\x1b" not in shown.stdout
     assert terminal.run("dlq", "show", "nowhere").exit_code == 2
 
@@ -58,6 +68,9 @@ def test_all_are_put_back_as_many_requests_as_it_takes(terminal: Terminal):
     told = json.loads(terminal.run("dlq", "redrive", "--all", "--json").stdout)
 
     assert told == {"redriven": ["d-1", "d-2"], "missing": [], "failed": []}
+    asked = [body for _, path, body in terminal.api.seen if path == "dead-letters/redrive"]
+    assert len(asked) == 2
+    assert len({each["before"] for each in asked}) == 1
 
 
 @pytest.mark.parametrize("given", [(), ("d-1", "--all"), tuple(f"d-{number}" for number in range(101))])
@@ -85,6 +98,28 @@ def test_with_a_stack_letters_are_put_back_into_their_queue(stack: Terminal):
     assert json.loads(some.stdout) == {"redriven": ["id-2"], "missing": ["id-9"], "failed": []}
     assert json.loads(rest.stdout)["redriven"] == ["id-1"]
     assert len(stack.aws.queues.bodies("orders.fifo")) == 2
+
+
+def test_a_letter_that_is_refused_again_at_once_is_put_back_once(stack: Terminal):
+    class Refused(MemoryQueues):
+        """Whose messages are letters again as soon as they are sent."""
+
+        def send_message(self, **given: Any) -> dict[str, str]:
+            self.sent += 1
+            assert self.sent < 2 * PORTION, "there is no end to it"
+            self.began = LATER
+            source = {"source": {"DataType": "String", "StringValue": arn_of("orders.fifo")}}
+            told = given.get("MessageAttributes", {}) | source
+            return super().send_message(**given | {"QueueUrl": DEAD, "MessageAttributes": told})
+
+        sent = 0
+
+    bury(stack, PORTION)
+    stack.aws.queues = Refused(queues=stack.aws.queues.queues, ids=stack.aws.queues.ids)
+
+    told = json.loads(stack.run("dlq", "redrive", "--all", "--stack", "freehold", "--json").stdout)
+
+    assert told["redriven"] == [f"id-{number}" for number in range(1, 2 + PORTION + 1)]
 
 
 def test_with_a_stack_events_stay_and_the_way_back_is_shown(stack: Terminal):

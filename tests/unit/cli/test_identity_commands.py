@@ -46,6 +46,15 @@ def test_a_role_is_let_in_with_run_and_read(stack: Terminal):
     assert stack.accounts == [{}]
 
 
+def test_a_scope_that_is_given_twice_is_granted_once(stack: Terminal):
+    twice = ("--scope", "run", "--scope", "read", "--scope", "run")
+
+    assert stack.run("access", "grant", "iam", ROLE, *twice, "--stack", "freehold").exit_code == 0
+
+    (entry,) = granted(stack)
+    assert entry.scopes == ("run", "read")
+
+
 def test_what_was_granted_is_listed_and_revoked(stack: Terminal):
     of = ("--stack", "freehold", "--tenant", "acme")
     for given in (("iam", ROLE, "--scope", "approve"), ("queue", QUEUE), ("source", "com.example.*")):

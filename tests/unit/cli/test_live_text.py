@@ -44,7 +44,7 @@ def say(*events: bytes, steps: bool = True, status: int = 200) -> Shown:
     def respond(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/events"):
             content = b"".join(events) if status == 200 else b"{}"
-            return httpx.Response(status, content=content)
+            return httpx.Response(status, headers={"content-type": "text/event-stream"}, content=content)
         return told.handle_request(request)
 
     with Freehold("http://stack", KEY, httpx.MockTransport(respond), sleep=lambda _: None) as client:

@@ -132,6 +132,27 @@ def test_a_run_is_started_once_though_the_answer_was_lost():
     assert len(keys) == 1
 
 
+@pytest.mark.parametrize(
+    "create",
+    [
+        lambda client: client.agents.freeze("a"),
+        lambda client: client.dead_letters.redrive(),
+        lambda client: client.keys.create("ci", ["run"], idempotency_key="k1"),
+        lambda client: client.runs.replay("r-1", "m"),
+        lambda client: client.runs.start("a", "hi"),
+        lambda client: client.runs.upload("r-1", b"ab"),
+        lambda client: client.schedules.add("a", "rate(1 day)", "hi"),
+    ],
+)
+def test_what_creates_is_asked_for_again_under_one_key(create: Callable[[Freehold], object]):
+    stack = Stack(httpx.ReadTimeout("slow"), ok({"url": "http://bucket/u-1"}), ok())
+
+    create(stack.client())
+
+    first, again = (request.headers["idempotency-key"] for request in stack.requests[:2])
+    assert first == again
+
+
 def test_two_runs_have_two_idempotency_keys():
     stack = Stack(httpx.Response(202, json=STARTED), httpx.Response(202, json=STARTED))
     client = stack.client()

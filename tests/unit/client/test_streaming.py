@@ -24,6 +24,9 @@ from freehold_client import (
 Answer = httpx.Response | httpx.TransportError
 GREETING = b": following\nretry: 2500\n\n"
 OVER = httpx.Response(204)
+# What lies between may ask to log in.
+PAGE = "<html>\n\n<body>\n\n: Log in\n\n</body>\n\n"
+STREAM = {"content-type": "text/event-stream; charset=utf-8"}
 
 
 class Broken(httpx.SyncByteStream):
@@ -48,7 +51,7 @@ def finished(seq: int) -> bytes:
 
 
 def streamed(*chunks: bytes, lost: bool = False) -> httpx.Response:
-    return httpx.Response(200, stream=Broken(*chunks, lost=lost))
+    return httpx.Response(200, headers=STREAM, stream=Broken(*chunks, lost=lost))
 
 
 class Stack:
@@ -184,6 +187,9 @@ def test_what_is_refused_is_not_asked_again():
         (lambda: httpx.ConnectError("refused"), Unreachable),
         (lambda: httpx.Response(503, json={"title": "T", "status": 503}), ServerError),
         (lambda: streamed(GREETING), Unreachable),
+        (lambda: streamed(GREETING, b"retry: 9\n\n", b"no event\n\n"), Unreachable),
+        (lambda: httpx.Response(200, html=PAGE), Unreachable),
+        (lambda: httpx.Response(200, content=PAGE), Unreachable),
     ],
 )
 def test_trying_again_has_an_end(answer: object, error: type[Exception]):
@@ -194,6 +200,11 @@ def test_trying_again_has_an_end(answer: object, error: type[Exception]):
         stack.events()
 
     assert len(stack.began) == 6
+
+
+def test_what_answers_with_something_else_is_told_as_that():
+    with pytest.raises(Unreachable, match="no stream of events"):
+        Stack(*(httpx.Response(200, html=PAGE) for _ in range(6))).events()
 
 
 def test_a_heartbeat_is_a_sign_of_life():

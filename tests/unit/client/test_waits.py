@@ -111,6 +111,7 @@ def test_a_session_is_handed_back_and_approvals_are_listed():
     (approval,) = stack.client.approvals.list(agent="a")
 
     assert stack.sent == [("POST", "/sessions/s-1/hand-back", {"note": "Done."})]
+    assert stack.headers[0]["idempotency-key"]
     assert (approval.run_id, approval.awaiting[0].kind) == ("c-1", "approval")
 
 
@@ -132,15 +133,30 @@ def test_a_run_that_another_agent_answers_is_waited_for():
     assert stack.client.runs.wait("c-1").status == "COMPLETED"
 
 
+def answers(call_id: str) -> Wire:
+    return {"parent": {"runId": "c-1", "callId": call_id}}
+
+
 def test_what_an_agent_that_was_asked_waits_for_ends_the_waiting_too():
     parent = waits("c-1", {"kind": "agent"}, children=["old-1", "d-1"])
-    stack = Stack(c_1=parent, d_1=waits("d-1"))
+    stack = Stack(c_1=parent, d_1=waits("d-1", **answers("t1-l1-c0")))
 
     run = stack.client.runs.wait("c-1")
 
     assert [(asked.run_id, call.kind) for asked, call in stack.client.runs.awaited(run)] == [
         ("d-1", "approval")
     ]
+
+
+def test_an_agent_that_was_asked_later_and_has_answered_hides_none_that_waits():
+    parent = waits("c-1", {"kind": "agent"}, children=["old-1", "d-1", "d-2", "gone-1"])
+    answered = {"runId": "d-2", "status": "COMPLETED", **answers("t1-l1-c1")}
+    other = {"runId": "gone-1", "status": "COMPLETED"}
+    stack = Stack(c_1=parent, d_1=waits("d-1", **answers("t1-l1-c0")), d_2=answered, gone_1=other)
+
+    run = stack.client.runs.wait("c-1")
+
+    assert [asked.run_id for asked, _ in stack.client.runs.awaited(run)] == ["d-1"]
 
 
 def test_a_session_that_is_busy_says_whether_its_run_waits():

@@ -116,6 +116,40 @@ def test_an_attempt_that_was_watched_once_is_told_to_its_end():
     assert sum(len(piece.text) for piece in watchers.written) == 100
 
 
+def test_what_was_written_last_is_told_while_the_model_asks_for_calls():
+    watchers, clock = Watchers(), Clock()
+    telling = audience(watchers, clock).attempt()
+
+    for text in ("Let me ", "look that up", "", "", "", "", ""):
+        telling.tell(text)
+        clock.at += 100
+
+    assert "".join(piece.text for piece in watchers.written) == "Let me look that up"
+    assert len(watchers.written) == 2
+
+
+def test_who_comes_while_the_model_asks_for_calls_is_told_what_it_has_written():
+    watchers, clock = Watchers(since=2_000), Clock()
+    telling = audience(watchers, clock).attempt()
+
+    for text in ("Let me", "", "", ""):
+        telling.tell(text)
+        clock.at += 500
+
+    assert [(piece.offset, piece.text) for piece in watchers.written] == [(0, "Let me")]
+
+
+def test_a_text_that_comes_after_none_is_written_at_once():
+    watchers, clock = Watchers(), Clock()
+    telling = audience(watchers, clock).attempt()
+
+    for text in ("", "Hello"):
+        telling.tell(text)
+        clock.at += 1
+
+    assert [(piece.offset, piece.text) for piece in watchers.written] == [(0, "Hello")]
+
+
 def test_a_long_text_is_written_in_pieces_that_an_item_can_hold():
     watchers, clock = Watchers(), Clock()
     telling = audience(watchers, clock).attempt()

@@ -16,6 +16,7 @@ from freehold.triggering import (
     filled,
     is_granted,
     next_of_rate,
+    remove,
     settle,
     sources_of,
 )
@@ -123,9 +124,13 @@ class World:
         self.records[trigger.trigger_id] = trigger
         return True
 
-    def delete(self, trigger: Trigger) -> None:
+    def delete(self, trigger: Trigger) -> Trigger | None:
         self._write()
+        there = self.records.get(trigger.trigger_id)
+        if there is not None and there.armed != trigger.armed:
+            return there
         self.records.pop(trigger.trigger_id, None)
+        return None
 
     def mark(self, trigger: Trigger) -> str:
         return f"{self.terms} {trigger.trigger_id}"
@@ -253,6 +258,23 @@ def test_a_schedule_that_is_removed_while_it_is_added_does_not_stay():
     world = World(vanishes=True)
 
     assert add(named("t")[0], world.collaborators()) is None
+    assert (world.records, world.armed) == ({}, set())
+
+
+def test_a_schedule_that_is_armed_while_it_is_removed_does_not_stay():
+    class Crowded(World):
+        def disarm(self, trigger: Trigger) -> None:
+            super().disarm(trigger)
+            if not self.arms:
+                settle("acme", "desk", [], self.collaborators())
+
+    world = Crowded()
+    (unarmed,) = named("t", set_by="api")
+    world.records = {"t": unarmed}
+
+    remove(unarmed, world.collaborators())
+
+    assert world.arms == 1
     assert (world.records, world.armed) == ({}, set())
 
 

@@ -29,7 +29,7 @@ class Local:
     running: int = 0
     now: float = 0.0
     counted: int = 0
-    fails: bool = False
+    fails: httpx.HTTPError | None = None
     admission: Admission = field(init=False)
 
     def __post_init__(self) -> None:
@@ -38,7 +38,7 @@ class Local:
     async def _count(self) -> int:
         self.counted += 1
         if self.fails:
-            raise httpx.ConnectError("refused")
+            raise self.fails
         return self.running
 
     async def lets_in(self, method: str, path: str = RUNS) -> bool:
@@ -101,11 +101,24 @@ def test_executions_are_counted_now_and_then_however_many_come():
     assert asyncio.run(asked()) == [1, 1, 2]
 
 
-def test_a_local_aws_that_does_not_count_keeps_nobody_out():
-    async def asked() -> bool:
-        return await Local(fails=True).lets_in("POST")
+TOO_BUSY = httpx.HTTPStatusError("", request=httpx.Request("POST", AWS), response=httpx.Response(503))
 
-    assert asyncio.run(asked())
+
+@pytest.mark.parametrize(
+    ("fails", "let_in"),
+    [(httpx.ConnectError("refused"), True), (httpx.ReadTimeout("late"), False), (TOO_BUSY, False)],
+    ids=["is gone", "is late", "fails"],
+)
+def test_the_last_count_holds_where_a_local_aws_cannot_count_unless_it_is_gone(
+    fails: httpx.HTTPError, *, let_in: bool
+):
+    async def asked() -> list[bool]:
+        local = Local(running=EXECUTIONS_AT_ONCE)
+        seen = [await local.lets_in("POST")]
+        local.fails, local.now = fails, 1.0
+        return [*seen, await local.lets_in("POST")]
+
+    assert asyncio.run(asked()) == [False, let_in]
 
 
 def test_a_request_that_breaks_off_leaves_its_place():

@@ -152,13 +152,13 @@ EVENTS = "/v1/runs/c-1/events"
 class Streaming:
     """A local AWS with an authorizer, the process behind the streams, and a clock."""
 
-    def __init__(self, *, admits: bool = True, refusals: int = 0, hangs: bool = False) -> None:
+    def __init__(self, *, fails: str = "", refusals: int = 0, hangs: bool = False) -> None:
         self.streamed: list[httpx.Request] = []
         self.asked: list[str] = []
         self.elsewhere: list[httpx.Request] = []
         self.now = 0.0
         self.refused = 0
-        self._admits, self._refusals, self._hangs = admits, refusals, hangs
+        self._fails, self._refusals, self._hangs = fails, refusals, hangs
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.port == 9:
@@ -176,9 +176,11 @@ class Streaming:
         if request.url.path.endswith("/invocations"):
             assert "arn:f:live" in request.url.path
             self.asked.append(json.loads(request.content)["authorizationToken"])
+            if self._fails:
+                told = {"errorMessage": self._fails, "errorType": "Error"}
+                return httpx.Response(200, json=told, headers={"x-amz-function-error": "Unhandled"})
             policy = {"policyDocument": {"Statement": [{"Effect": "Allow"}]}, "context": WHO}
-            error = {} if self._admits else {"x-amz-function-error": "Unhandled"}
-            return httpx.Response(200, json=policy, headers=error)
+            return httpx.Response(200, json=policy)
         self.elsewhere.append(request)
         return answer_with(401)
 
@@ -222,7 +224,7 @@ def test_the_authorizer_is_asked_once_a_minute(outputs: Path):
 
 
 def test_whom_the_authorizer_refuses_the_api_answers(outputs: Path):
-    local = Streaming(admits=False)
+    local = Streaming(fails="Unauthorized")
 
     (answer,) = local.ask(outputs, "fh_1")
 
@@ -230,6 +232,15 @@ def test_whom_the_authorizer_refuses_the_api_answers(outputs: Path):
     assert [request.url.path for request in local.elsewhere] == [
         "/restapis/one/v1/_user_request_/runs/c-1/events"
     ]
+
+
+def test_a_credential_that_cannot_be_checked_is_sent_again(outputs: Path):
+    local = Streaming(fails="the issuer does not answer")
+
+    (answer,) = local.ask(outputs, "fh_1")
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert (local.streamed, local.elsewhere) == ([], [])
 
 
 def test_a_process_that_begins_anew_is_waited_for(outputs: Path):

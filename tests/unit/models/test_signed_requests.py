@@ -45,6 +45,7 @@ def test_each_host_is_sent_a_signature_for_its_own_service(host: Host, service: 
 
     assert (answer.status, json.loads(answer.content)) == (200, response(message("hello")))
     assert f"/{REGION}/{service}/aws4_request" in server.headers[0]["authorization"]
+    assert server.headers[0]["user-agent"] == "Freehold"
 
 
 @pytest.mark.parametrize(

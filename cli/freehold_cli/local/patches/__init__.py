@@ -49,6 +49,7 @@ PATCHES = (
     api_gateway.import_gateway_responses,
     saving.write_only_what_changed,
     tables.read_expressions_once,
+    tables.compare_keys_as_text,
     tables.save_items_without_copying_them,
     forgetting.forget_old_executions,
     forgetting.forget_old_logs,

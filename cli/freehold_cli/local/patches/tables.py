@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import re
+from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -10,6 +12,12 @@ from typing import Any
 from freehold_cli.local.patches.upstream import wrap
 
 _EXPRESSIONS = 1_000
+# Attribute, how it is compared, and with which value.
+_Comparison = tuple[str, Callable[[str, str], bool], str]
+_KEYS = re.compile(
+    r"([a-z_]+) = (:\w+)"
+    r"(?: AND (?:begins_with\(([a-z_]+), (:\w+)\)|([a-z_]+) BETWEEN (:\w+) AND (:\w+)|([a-z_]+) ([<>]) (:\w+)))?"
+)
 # All that a save holds but for the tables.
 _SMALL = (
     "tags",
@@ -39,6 +47,46 @@ def read_expressions_once() -> None:
 
     wrap(tables, "_condition_syntax_error", syntax_error, reads=("_COND_TOKEN_RE.finditer(expr)",))
     wrap(tables, "_tokenize", tokenize, reads=("tokens.append(('LPAREN', '('))",))
+
+
+def compare_keys_as_text() -> None:
+    """A query works its condition out for every item of the partition, however few of them it is about."""
+    tables: Any = import_module("ministack.services.dynamodb")
+
+    @lru_cache(_EXPRESSIONS)
+    def comparisons(expression: str) -> list[_Comparison]:
+        refused = tables._check_reserved_keyword_usage(tables._tokenize(expression))
+        return [] if refused else _compared(expression)
+
+    def evaluate(
+        original: Any, expression: str, item: Any, values: Any, names: Any, slot: str = "ConditionExpression"
+    ) -> bool:
+        found = comparisons(expression) if slot == "KeyConditionExpression" else []
+        try:
+            if found:
+                return all(holds(item[name]["S"], values[value]["S"]) for name, holds, value in found)
+        except KeyError:
+            pass  # A number, say.
+        return original(expression, item, values, names, slot)
+
+    evaluated = "return _ExprEval(tokens, item, attr_values, attr_names).evaluate()"
+    wrap(tables, "_evaluate_condition", evaluate, reads=(evaluated,))
+
+
+def _compared(condition: str) -> list[_Comparison]:
+    """What a condition of the forms in which Freehold asks compares; nothing of any other one."""
+    found = _KEYS.fullmatch(condition)
+    if not found:
+        return []
+    pk, pk_value, begins, prefix, between, first, last, sk, sign, bound = found.groups()
+    comparisons = (
+        (pk, str.__eq__, pk_value),
+        (begins, str.startswith, prefix),
+        (between, str.__ge__, first),
+        (between, str.__le__, last),
+        (sk, str.__lt__ if sign == "<" else str.__gt__, bound),
+    )
+    return [each for each in comparisons if each[0]]
 
 
 def save_items_without_copying_them() -> None:

@@ -46,7 +46,7 @@ class AccessEntries:
             raise Conflict(f"{entry.kind} {entry.name} leads to another tenant; revoke that first")
         granted = replace(entry, entry_id=secrets.token_hex(8) if there is None else _id(there))
         try:
-            self._table.put(key | _item(granted), **_unchanged(there))
+            self._table.put_once(key | _item(granted), **_unchanged(there))
         except StaleWrite as error:
             raise Conflict(f"{entry.kind} {entry.name} is being changed by others; try again") from error
         return granted
@@ -82,8 +82,9 @@ def _check(entry: AccessEntry) -> None:
     if not (pattern.fullmatch(entry.name) if pattern else aws_principal(entry.name)):
         raise Invalid(f"{entry.name[:120]!a} {IN_WORDS[entry.kind]}", path="name")
     if entry.kind == "iam":
-        if not entry.scopes or not set(entry.scopes) <= set(SCOPES):
-            raise Invalid(f"allowed are {', '.join(SCOPES)}, and one at least", path="scopes")
+        named = set(entry.scopes)
+        if not named or len(named) < len(entry.scopes) or not named <= set(SCOPES):
+            raise Invalid(f"allowed are {', '.join(SCOPES)}, each once, and one at least", path="scopes")
     elif entry.scopes:
         raise Invalid(f"are only for iam; what comes by a {entry.kind} starts runs", path="scopes")
 

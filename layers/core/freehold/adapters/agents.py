@@ -89,7 +89,7 @@ class DynamoAgents:
             item = draft.item(tenant, description=agent.description, model=agent.model.model)
             item |= self._contents.put(_folder(tenant, agent.name), draft.body)
             try:
-                self._table.put(item, **_unchanged(there))
+                self._table.put_once(item, **_unchanged(there))
             except StaleWrite:
                 continue
             return draft
@@ -127,7 +127,7 @@ class DynamoAgents:
             kept = {key: value for key, value in there.items() if key not in ("body", "body_ref")}
             changes = {"deleted": True, "rev": there["rev"] + 1, "updated_at": changed_at(now, there)}
             try:
-                self._table.put(kept | changes, **_unchanged(there))
+                self._table.put_once(kept | changes, **_unchanged(there))
             except StaleWrite:
                 continue
             self._clear(tenant, name, kept)
@@ -231,10 +231,10 @@ class DynamoAgents:
             item |= weighted.attributes(made)
             try:
                 if there is None:
-                    self._table.put(item, condition=NEW)
+                    self._table.put_once(item, condition=NEW)
                 else:
                     seen = {":seen": there["updated_at"]}
-                    self._table.put(item, condition="updated_at = :seen", values=seen)
+                    self._table.put_once(item, condition="updated_at = :seen", values=seen)
             except StaleWrite:
                 continue
             return told

@@ -8,15 +8,12 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import Invalid, NotFound, StaleWrite
 from ..values.access import SCOPES, TENANT
 from . import keys, pages
 from .table import Table
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 KEY = re.compile(r"fh_(?P<tenant>[a-z0-9-]{1,40})_(?P<id>[a-f0-9]{12})_(?P<secret>[a-f0-9]{64})")
 
@@ -48,8 +45,8 @@ class NewKey:
 class ApiKeys:
     """Keys of all tenants in the agents table."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._table = Table(client, table)
+    def __init__(self, table: Table) -> None:
+        self._table = table
 
     def create(
         self,
@@ -86,10 +83,10 @@ class ApiKeys:
         }
         there = self._table.get({"pk": keys.api_keys_of(tenant), "sk": key_id}) if again else None
         if there is None:
-            self._table.put(item, condition="attribute_not_exists(pk)")
+            self._table.put_once(item, condition="attribute_not_exists(pk)")
         else:
             seen = {":hash": there["secret_hash"]}
-            self._table.put(item, condition="secret_hash = :hash", values=seen)
+            self._table.put_once(item, condition="secret_hash = :hash", values=seen)
         return NewKey(key, f"fh_{tenant}_{key_id}_{secret}")
 
     def verify(self, text: str, *, now: int) -> ApiKey | None:

@@ -68,7 +68,7 @@ class AwsTokens:
             "created_at": now,
             "expires_at": expires,
         }
-        self._table.put(item, condition="attribute_not_exists(pk)")
+        self._table.put_once(item, condition="attribute_not_exists(pk)")
         identity = Identity(entry.tenant, Principal("iam", arn), wanted)
         return NewToken(token_id, identity, f"fht_{entry.tenant}_{token_id}_{secret}", expires)
 

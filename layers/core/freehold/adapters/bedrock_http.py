@@ -60,6 +60,7 @@ class BedrockHttp:
             headers={
                 "content-type": "application/json",
                 "accept": "application/json",
+                "user-agent": "Freehold",
                 "x-amz-content-sha256": hashlib.sha256(body).hexdigest(),
             },
         )

@@ -8,8 +8,8 @@ from __future__ import annotations
 import heapq
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ FIFO = ".fifo"
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """What was put back, and what could not be. `complete` is False where anything may be left."""
+    """What was put back, and what could not or may not be. `complete` is False where the same again may do more."""
 
     back: Sequence[Letter]
     failed: Sequence[Letter]
@@ -64,11 +64,18 @@ class _Look:
         """What was hidden must not show again while something is done about it."""
         return self._clock() > self._until + ACT_SECONDS
 
-    def matching(self, wanted: Wanted) -> Iterator[Letter]:
+    def matching(self, wanted: Wanted, ids: Collection[str] | None = None) -> Iterator[Letter]:
+        """Those of `ids` alone, where these are given: it ends with the last of them, and has seen all then."""
+        left = None if ids is None else set(ids)
         for letter in self:
-            if wanted(letter):
+            if (left is None or letter.id in left) and wanted(letter):
                 self.matched += 1
                 yield letter
+            if left is not None:
+                left.discard(letter.id)
+                if not left:
+                    self.has_seen_all = True
+                    return
 
     def forget(self, letter: Letter) -> None:
         self._seen.pop(letter.id, None)
@@ -130,6 +137,7 @@ class SqsDeadLetters:
         *,
         most: int,
         new_id: Callable[[], str],
+        ids: Collection[str] | None = None,
         may_return: Wanted = anything,
         redriver: str | None = None,
     ) -> Redriven:
@@ -148,7 +156,7 @@ class SqsDeadLetters:
             return False
 
         with self._looking() as look:
-            chosen = heapq.nsmallest(most, look.matching(goes_back), key=_time)
+            chosen = heapq.nsmallest(most, look.matching(goes_back, ids), key=_time)
             back: list[Letter] = []
             for letter in chosen:
                 if look.is_late:
@@ -160,7 +168,7 @@ class SqsDeadLetters:
                 else:
                     look.forget(letter)
                     back.append(letter)
-            complete = look.has_seen_all and len(back) == look.matched and not stuck
+            complete = look.has_seen_all and len(back) == look.matched
             return Redriven(back, sorted(stuck, key=_time)[:most], complete)
 
     @contextmanager
@@ -169,7 +177,9 @@ class SqsDeadLetters:
         try:
             yield look
         finally:
-            self._show(look.handles)
+            # What was done is done, and they show themselves before long.
+            with suppress(StoreUnavailable):
+                self._show(look.handles)
 
     def _show(self, handles: Sequence[tuple[str, str]]) -> None:
         """To others as well, at once and not only after half a minute."""
@@ -194,6 +204,8 @@ class SqsDeadLetters:
         given: dict[str, Any] = {"MessageBody": letter.body}
         if name.endswith(FIFO):
             given |= {"MessageGroupId": letter.group or letter.id, "MessageDeduplicationId": fresh}
+        elif letter.group:
+            given["MessageGroupId"] = letter.group
         told = {"deduplication": letter.deduplication, "sender": letter.sender, "redriver": redriver}
         if any(told.values()):
             given["MessageAttributes"] = attributes(told)

@@ -25,10 +25,11 @@ FRESH_SECONDS = 600
 KEPT_SECONDS = 3600
 # An unknown key is asked for at most so often: anybody can make one up.
 BETWEEN_SECONDS = 30
-FETCH_SECONDS = 4.0
+# For both documents together: whoever asks for the keys has ten.
+READ_SECONDS = 5.0
 LEAST_RSA_BITS = 2048
 
-Get = Callable[[str], bytes]
+Get = Callable[[str, float], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,13 @@ class IssuerKey:
 
 
 class IssuerKeys:
-    """Keys by their `kid`. `get` reads a document; `clock` is in seconds."""
+    """Keys by their `kid`. `get` reads a document within so many seconds; `clock` is in seconds."""
 
     def __init__(self, issuer: str, get: Get, clock: Callable[[], float] = time.time) -> None:
         self._issuer, self._get, self._clock = issuer, get, clock
         self._keys: dict[str, IssuerKey] = {}
         self._read_at = self._tried_at = float("-inf")
+        self._away = False
 
     def find(self, kid: str) -> IssuerKey | None:
         """None where the issuer has no such key. Raises `IssuerUnavailable`."""
@@ -54,28 +56,34 @@ class IssuerKeys:
         if due and now >= self._tried_at + BETWEEN_SECONDS:
             self._tried_at = now
             try:
-                self._keys, self._read_at = self._read(), now
+                self._keys, self._read_at, self._away = self._read(), now, False
             except IssuerUnavailable:
-                if now >= self._read_at + KEPT_SECONDS:
+                self._away = True
+                if self._is_unsure(kid, now):
                     raise
-        if now >= self._read_at + KEPT_SECONDS:
+        if self._is_unsure(kid, now):
             raise IssuerUnavailable(f"the keys of {self._issuer} could not be had a moment ago")
         return self._keys.get(kid)
 
+    def _is_unsure(self, kid: str, now: float) -> bool:
+        """Whether the key may be the issuer's, or no longer be, for all that was read of it."""
+        return now >= self._read_at + KEPT_SECONDS or (self._away and kid not in self._keys)
+
     def _read(self) -> dict[str, IssuerKey]:
-        found = self._document(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
+        until = self._clock() + READ_SECONDS
+        found = self._document(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration", until)
         if found.get("issuer") != self._issuer:
             raise IssuerUnavailable(f"{self._issuer} says that it is another issuer")
         address = found.get("jwks_uri")
-        listed = self._document(address).get("keys") if isinstance(address, str) else None
+        listed = self._document(address, until).get("keys") if isinstance(address, str) else None
         if not isinstance(listed, list):
             raise IssuerUnavailable(f"{self._issuer} names no keys")
-        read = {given.get("kid"): key for given in _objects(listed) if (key := _read(given))}
-        return {kid: key for kid, key in read.items() if isinstance(kid, str)}
+        named = [(given.get("kid"), given) for given in _objects(listed)]
+        return {kid: key for kid, given in named if isinstance(kid, str) and (key := _read(given))}
 
-    def _document(self, url: str) -> Mapping[str, Any]:
+    def _document(self, url: str, until: float) -> Mapping[str, Any]:
         try:
-            told: Any = json.loads(self._get(url))
+            told: Any = json.loads(self._get(url, until - self._clock()))
         except (ValueError, RecursionError) as error:
             raise IssuerUnavailable(f"{url} answers no JSON") from error
         if not isinstance(told, dict):
@@ -83,11 +91,12 @@ class IssuerKeys:
         return cast("dict[str, Any]", told)
 
 
-def fetched(url: str, pinned: Pinned, exchange: Exchange) -> bytes:
-    """What there is at `url`. Raises `IssuerUnavailable`."""
+def fetched(url: str, seconds: float, pinned: Pinned, exchange: Exchange) -> bytes:
+    """What there is at `url`, look-up and all within `seconds`. Raises `IssuerUnavailable`."""
+    deadline = exchange.clock() + seconds
     try:
         address = web_address.read(url)
-        target = pinned(url, {address.place}, timeout_seconds=FETCH_SECONDS)
+        target = pinned(url, {address.place}, timeout_seconds=seconds)
         place = f"{address.path or '/'}{'?' if address.query else ''}{address.query}"
         headers = (
             ("Host", address.authority),
@@ -95,7 +104,7 @@ def fetched(url: str, pinned: Pinned, exchange: Exchange) -> bytes:
             ("Accept-Encoding", "identity"),
         )
         asked = Outgoing("GET", place, headers)
-        answer = exchange.send(target, asked, deadline=exchange.clock() + FETCH_SECONDS)
+        answer = exchange.send(target, asked, deadline=deadline)
     except (ValueError, ToolFailed, ToolUnavailable, OutcomeUnknown) as error:
         raise IssuerUnavailable(f"{url} cannot be read: {error}") from error
     if answer.status != 200:
@@ -109,9 +118,9 @@ def _objects(listed: Any) -> list[dict[str, Any]]:
 
 def _read(given: Mapping[str, Any]) -> IssuerKey | None:
     """None for a key that signs nothing, or not as we take it: a set may hold others as well."""
-    if given.get("use", "sig") != "sig" or "verify" not in given.get("key_ops", ("verify",)):
-        return None
     try:
+        if given.get("use", "sig") != "sig" or "verify" not in given.get("key_ops", ("verify",)):
+            return None
         match given.get("kty"), given.get("crv"):
             case "RSA", _:
                 key: Any = RSAAlgorithm.from_jwk({name: given[name] for name in ("kty", "n", "e")})

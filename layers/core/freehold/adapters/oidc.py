@@ -11,7 +11,7 @@ import jwt
 
 from ..values.access import SCOPES, TENANT, Identity
 from ..values.run import Principal
-from .issuer_keys import IssuerKeys
+from .issuer_keys import IssuerKey, IssuerKeys
 
 # API Gateway takes 10,240 bytes of headers.
 LONGEST_TOKEN = 10_000
@@ -51,24 +51,32 @@ class OidcTokens:
         if len(text) > LONGEST_TOKEN or not text.isascii():
             return None
         try:
-            claims = self._claims(text)
+            kid = self._kid(text)
         except _FAULTS:
             return None
-        return self._identity(claims) if claims is not None else None
+        # What goes wrong here is none of the token's faults.
+        key = self._keys.find(kid) if kid is not None else None
+        if key is None:
+            return None
+        try:
+            claims = self._claims(text, key)
+        except _FAULTS:
+            return None
+        return self._identity(claims) if self._is_for_us(claims) else None
 
-    def _claims(self, text: str) -> Mapping[str, Any] | None:
+    def _kid(self, text: str) -> str | None:
+        """Which key it names, if it may be the issuer's: what is plainly not its own costs it no question."""
         told: Any = jwt.decode_complete(text, options={"verify_signature": False})
         header, claimed = told["header"], told["payload"]
         kid = header.get("kid")
-        # Seen before the issuer is asked for its keys, so that what is plainly not its own costs it nothing.
         if not isinstance(kid, str) or claimed.get("iss") != self._issuer.url:
             return None
         if str(header.get("typ", "JWT")).upper() not in TYPES:
             return None
-        key = self._keys.find(kid)
-        if key is None:
-            return None
-        claims = jwt.decode(
+        return kid
+
+    def _claims(self, text: str, key: IssuerKey) -> Mapping[str, Any]:
+        return jwt.decode(
             text,
             key.key,
             algorithms=list(key.algorithms),
@@ -76,7 +84,6 @@ class OidcTokens:
             leeway=LEEWAY_SECONDS,
             options={"require": ["exp", "iss"], "verify_aud": False},
         )
-        return claims if self._is_for_us(claims) else None
 
     def _is_for_us(self, claims: Mapping[str, Any]) -> bool:
         """By `aud`. Where an issuer writes none, as Amazon Cognito into access tokens, by the client it is for."""

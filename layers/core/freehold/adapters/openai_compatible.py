@@ -76,23 +76,30 @@ class OpenAICompatible:
         self._key = key
         self._pool = pool or keep_alive_pool()
         self._streams = True
+        # Whether it is known if its streams count tokens: one has, or its other answers were seen as well.
+        self._judged = False
 
     def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
         if tell is None:
             return self._whole(request, request.timeout_seconds)
         spoken, began = Spoken(tell), time.monotonic()
         if not self._streams:
-            return spoken.settled(self._whole(request, request.timeout_seconds))
+            reply = self._whole(request, request.timeout_seconds)
+            if not self._judged:
+                # One that counts nothing in other answers either is better heard as it writes.
+                self._streams, self._judged = not reply.usage.total, True
+            return spoken.settled(reply)
         arriving = ChatStream(self._host, spoken)
         answer = self._post(request, request.timeout_seconds, arriving)
         if refuses_streams(answer):
             left = request.timeout_seconds - (time.monotonic() - began)
             reply = self._whole(request, max(LEAST_SECONDS, left))
-            self._streams = False
+            self._streams, self._judged = False, True
         else:
             reply = self._read(answer, request, arriving.completion)
             # One that counts nothing in streams leaves limits and costs with nothing to go by.
-            self._streams = bool(reply.usage.total)
+            self._judged = self._judged or bool(reply.usage.total)
+            self._streams = self._judged
         return spoken.settled(reply)
 
     def _whole(self, request: ModelRequest, seconds: float) -> ModelReply:

@@ -56,7 +56,9 @@ class ResponseStream:
         kind, place = event.get("type"), event.get("output_index")
         if kind in _DELTAS and isinstance(event.get("delta"), str):
             self._spoken.say(event["delta"], (place, event.get("content_index")))
-        elif kind == "response.output_item.done" and isinstance(place, int):
+            return
+        self._spoken.say("")
+        if kind == "response.output_item.done" and isinstance(place, int):
             self._items[place] = fields(event.get("item"))
         elif kind in _ENDS:
             status = str(kind).removeprefix("response.")

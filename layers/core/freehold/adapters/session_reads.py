@@ -9,7 +9,7 @@ from itertools import chain
 from ..values.content import Image
 from ..values.conversation import Compaction, Place
 from ..values.decision import Decision
-from ..values.history import Glance, History
+from ..values.history import Excerpt, Glance, History
 from ..values.run import (
     ENDED,
     Discarded,
@@ -61,8 +61,10 @@ class SessionReads:
         found = self._histories(self._turns(key, begins, key.turn))
         return replace(found[0], before=within.covered if within else Totals()) if found else None
 
-    def history_from(self, key: RunKey, lap: int) -> History | None:
-        found = self._histories(self._turns(key, Place(key.turn, max(lap - 1, 0)), key.turn))
+    def laps_from(self, key: RunKey, lap: int, *, most: int, longest: int) -> History | None:
+        before = max(lap - 1, 0)
+        end = keys.end_of(keys.laps_from(key.turn, before + most))
+        found = self._histories(self._range(key, Place(key.turn, before), end), longest)
         return found[0] if found else None
 
     def glance(self, key: RunKey, lap: int, calls: Sequence[int]) -> Glance:
@@ -128,7 +130,10 @@ class SessionReads:
 
     def _turns(self, key: RunKey, begins: Place, last: int) -> Iterator[Item]:
         """The items of the conversation from a place on, through turn `last`. Its first turn's run is always there."""
-        pk, end = keys.conversation(key), keys.end_of(keys.turn(last))
+        return self._range(key, begins, keys.end_of(keys.turn(last)))
+
+    def _range(self, key: RunKey, begins: Place, end: str) -> Iterator[Item]:
+        pk = keys.conversation(key)
         if not begins.laps:
             return self._table.query(pk, after=keys.turn(begins.turn), before=end)
         # The run first: what is counted after this read raises its `rev`, so that a write that rests on it fails.
@@ -136,10 +141,13 @@ class SessionReads:
         rest = self._table.query(pk, after=keys.laps_from(begins.turn, begins.laps + 1), before=end)
         return chain((run,), rest) if run else rest
 
-    def _histories(self, items: Iterable[Item]) -> list[History]:
+    def _histories(self, items: Iterable[Item], longest: int | None = None) -> list[History]:
         turns: list[History] = []
         for item in items:
             record = self._records.read(item)
+            if isinstance(record, Result) and longest is not None:
+                # At once: all of them in full may be more than fits into memory.
+                record = Excerpt.of(record, longest)
             if isinstance(record, Run):
                 turns.append(History(record))
             elif isinstance(record, OfRun) and turns and turns[-1].run.turn == keys.turn_of(item["sk"]):

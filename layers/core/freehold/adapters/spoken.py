@@ -27,8 +27,12 @@ class Spoken:
         return bool(self._told)
 
     def say(self, text: str, part: object = 0) -> None:
-        """More of that part. Half of a surrogate pair waits for the other one, which JSON lets come by itself."""
+        """More of that part. Half of a surrogate pair waits for the other one, which JSON lets come by itself.
+
+        Without a text: the reply has come further, and what was told may be due by now.
+        """
         if not text:
+            self._tell("")
             return
         if part != self._part:
             self._out(self._half + ("\n\n" if self._told or self._half else ""))

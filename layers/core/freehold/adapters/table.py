@@ -223,20 +223,22 @@ class Table:
         self, item: Mapping[str, Any], *, condition: str = "attribute_not_exists(pk)", values: Values = None
     ) -> Item:
         """Write the item where `condition` holds, or return the one that is there: one request either way."""
-        try:
-            self.client.put_item(
-                **self._put(item, condition, values),
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ClientError as error:
-            there = error.response.get("Item")
-            if there is not None:
+        request = self._put(item, condition, values) | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        with named_errors(f"write {item['pk']} {item['sk']}"):
+            try:
+                self.client.put_item(**request)
+            except ClientError as error:
+                there = error.response.get("Item")
+                if there is None:
+                    raise
                 return from_wire(there)
-            with named_errors(f"write {item['pk']} {item['sk']}"):
-                raise
-        except BotoCoreError as error:
-            raise StoreUnavailable(f"write {item['pk']} {item['sk']}: {error}") from error
         return dict(item)
+
+    def put_once(self, item: Mapping[str, Any], *, condition: str, values: Values = None) -> None:
+        """As `put`, for what nobody else writes the same: sent again, since its answer was lost, it finds itself."""
+        there = self.put_or_get(item, condition=condition, values=values)
+        if to_wire(there) != to_wire(item):
+            raise StaleWrite(f"write {item['pk']} {item['sk']}")
 
     def delete(self, key: Mapping[str, str], *, condition: str, values: Values = None) -> None:
         """Raises `StaleWrite` where `condition` does not hold."""

@@ -55,12 +55,17 @@ class DynamoTriggers:
             return False
         return True
 
-    def delete(self, trigger: Trigger) -> None:
-        """What is gone already is success."""
+    def delete(self, trigger: Trigger) -> Trigger | None:
+        """None once it is gone. Where it was armed meanwhile, or disarmed, it stays: as it is there by now."""
+        armed = "attribute_not_exists(armed)" if trigger.armed is None else "armed = :armed"
+        values = OURS if trigger.armed is None else OURS | {":armed": trigger.armed}
         try:
-            self._table.delete(_key(trigger.tenant, trigger.trigger_id), condition=KIND, values=OURS)
+            self._table.delete(
+                _key(trigger.tenant, trigger.trigger_id), condition=f"{KIND} AND {armed}", values=values
+            )
         except StaleWrite:
-            return
+            return self.find(trigger.tenant, trigger.trigger_id)
+        return None
 
     def _whole(self, tenant: str, item: Item) -> Trigger:
         return _read(tenant, item, self._contents.get(item))

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ..errors import Denied
-from ..values.access import SCOPES
+from ..values.access import SCOPES, Scope
 from ..wiring import identity, now
 from . import requests
 from .call import Answer, Call
@@ -17,7 +17,7 @@ from .shapes import iso
 class TokenBody(requests.Body):
     """`POST /auth/token`. Without `scopes` the token has all of the access entry's."""
 
-    scopes: Annotated[list[requests.Scope], Field(min_length=1, max_length=len(SCOPES))] | None = None
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(SCOPES))] | None = None
 
 
 def token(call: Call) -> Answer:

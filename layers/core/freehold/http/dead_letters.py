@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from .. import wiring
 from ..adapters.letters import Letter
 from ..errors import NotFound
@@ -37,26 +39,27 @@ def redrive(caller: Caller, body: str | None) -> Json:
     """Put them back where they came from. `missing` are ids that were not found, `failed` could not be put there."""
     owned = _Owned(caller.needs("admin").tenant)
     asked = requests.read(requests.RedriveBody, requests.document(body))
+    before = requests.epoch_ms(asked.before)
 
     def is_wanted(letter: Letter) -> bool:
-        return (asked.ids is None or letter.id in asked.ids) and owned.has(letter)
+        return (before is None or letter.at < before) and owned.has(letter)
 
     most = MOST_REDRIVEN if asked.ids is None else len(asked.ids)
     done = all_dead_letters().redrive(
         is_wanted,
         most=most,
         new_id=wiring.new_id,
+        ids=asked.ids,
         may_return=owned.may_return,
         redriver=caller.principal.name,
     )
     back, failed = [each.id for each in done.back], [each.id for each in done.failed]
     missing = sorted({*(asked.ids or ())} - {*back, *failed})
-    complete = done.complete if asked.ids is None else not (missing or failed)
-    return {"redriven": back, "missing": missing, "failed": failed, "complete": complete}
+    return {"redriven": back, "missing": missing, "failed": failed, "complete": done.complete}
 
 
 def once_complete(told: Json) -> Json | None:
-    """The same request goes on where this one has left something."""
+    """The same request goes on where this one has left something that it may do."""
     return told if told["complete"] else None
 
 
@@ -65,6 +68,7 @@ def shape(letter: Letter) -> Json:
         "id": letter.id,
         "at": iso(letter.at),
         "source": letter.source,
+        "sender": letter.sender or None,
         "error": letter.error,
         "reason": letter.reason,
         "group": letter.group,
@@ -75,11 +79,10 @@ def shape(letter: Letter) -> Json:
 
 
 class _Owned:
-    """Whose letters are, as a tenant is concerned. Each queue's access entry is read once."""
+    """Whose letters are, as a tenant is concerned. Each access entry is read once."""
 
     def __init__(self, tenant: str) -> None:
-        self._tenant, self._access, self._incoming = tenant, wiring.access(), incoming_events()
-        self._tenants: dict[str, str | None] = {}
+        self._tenant, self._find, self._incoming = tenant, cache(wiring.access().find), incoming_events()
 
     def has(self, letter: Letter) -> bool:
         if letter.tenant is not None:
@@ -89,16 +92,17 @@ class _Owned:
         if letter.source != self._incoming:
             return self._leads_here(letter.source)
         # Nobody has judged one that SQS moved from there, so it is for the account's administrators.
-        return not letter.moved and self._tenant == tenant_of_event(letter.body, self._access)
+        return self._is_own_event(letter)
 
     def may_return(self, letter: Letter) -> bool:
-        """A tenant writes into its own queues alone, and events that Ingest has taken to be its own."""
+        """By now, too: what led to a tenant when a letter was written may lead to another one."""
         if letter.source == self._incoming:
-            return not letter.moved
+            return self._is_own_event(letter)
         return letter.source is not None and self._leads_here(letter.source)
 
+    def _is_own_event(self, letter: Letter) -> bool:
+        return not letter.moved and tenant_of_event(letter.body, self._find) == self._tenant
+
     def _leads_here(self, queue: str) -> bool:
-        if queue not in self._tenants:
-            entry = self._access.find("queue", queue)
-            self._tenants[queue] = entry.tenant if entry else None
-        return self._tenants[queue] == self._tenant
+        entry = self._find("queue", queue)
+        return entry is not None and entry.tenant == self._tenant

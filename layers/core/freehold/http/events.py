@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass, replace
 from typing import Any, cast
 from zlib import crc32
 
+from ..decide import MAX_CALLS_PER_LAP
 from ..errors import Invalid, NotFound
 from ..following import (
     ApprovalRequested,
@@ -22,9 +23,10 @@ from ..following import (
     ToolFinished,
     ToolStarted,
 )
+from ..values.history import Excerpt
 from ..values.run import Lap, RunKey
 from ..waiting import call_id
-from ..watching import WatchCollaborators, Watcher
+from ..watching import LONGEST_RESULT, WatchCollaborators, Watcher
 from .awaiting import awaiting_shape
 from .caller import Caller
 from .paths import check_path
@@ -33,14 +35,14 @@ from .shapes import Json, iso, run_shape
 # How long a client waits before it comes back (ms), and after how much silence it is told that all is well.
 RETRY_MS = 1_000
 HEARTBEAT_SECONDS = 15
-# A result is cut here: what is larger is read with the session's items.
-LONGEST_RESULT = 16_000
 # Some readers of events take these for ends of lines, which JSON allows within its texts.
 NO_LINE_ENDS = {ord(each): f"\\u{ord(each):04x}" for each in "\x85\u2028\u2029"}
 CURSOR_VERSION = 1
 # Keys of the table have room for no more.
 MOST_LAPS = 9_999
 MOST_CHARACTERS, LATEST, LONGEST_NAME = 10**9, 10**15, 100
+# Far more than any run comes to; what is larger yet could not even be written down.
+MOST_EVENTS, MOST_ASKED = 10**9, 1_000
 # Those who may read what was said along the way; an approver is shown what is to be decided.
 READERS = frozenset(("read", "run", "admin"))
 
@@ -109,6 +111,9 @@ def _is_sound(cursor: Cursor) -> bool:
         and all(type(each) is str for each in texts)
         and type(cursor.begun) is type(cursor.ended) is bool
         and cursor.lap <= MOST_LAPS
+        and cursor.seq < MOST_EVENTS
+        and max(cursor.started, cursor.finished) < 1 << MAX_CALLS_PER_LAP
+        and len(cursor.asked) <= MOST_ASKED
         and _is_a_place(cursor)
     )
 
@@ -166,16 +171,18 @@ def _finished(key: RunKey, told: ToolFinished, *, reads: bool) -> Json:
     shape, result = _call(key, told.lap, told.call), told.result
     if result is None:
         refused = told.lap.calls[told.call].refused or ""
-        return shape | {"outcome": "refused"} | (_result(refused) if reads else {})
+        return shape | {"outcome": "refused"} | (_result(refused, len(refused)) if reads else {})
     shape |= {"outcome": result.outcome, "durationMs": result.duration_ms}
     by = {"decidedBy": result.decided_by} if result.decided_by else {}
-    return shape | by | (_result(result.content) if reads else {})
+    length = result.length if isinstance(result, Excerpt) else len(result.content)
+    return shape | by | (_result(result.content, length) if reads else {})
 
 
-def _result(text: str) -> Json:
-    if len(text) <= LONGEST_RESULT:
+def _result(text: str, length: int) -> Json:
+    """As far as it is told, of so many characters."""
+    if length <= LONGEST_RESULT:
         return {"result": text}
-    return {"result": text[:LONGEST_RESULT], "resultLength": len(text)}
+    return {"result": text[:LONGEST_RESULT], "resultLength": length}
 
 
 def _asked(ask: Ask) -> Json:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from .. import wiring
 from ..adapters.claims import Claim, Kept
-from ..errors import FreeholdError, StoreUnavailable
+from ..errors import FreeholdError, StaleWrite, StoreUnavailable
 from ..wiring.idempotency import claims
 from . import requests
 from .call import Answer, Call
@@ -37,19 +37,19 @@ def once(
     key = requests.idempotency_key(call.idempotency_key)
     if key is None:
         return act(Claim(wiring.new_id()))
-    store, digest = claims(), request_digest(name, call)
-    claim = store.take(caller.tenant, key, digest, wiring.new_id(), now=wiring.now())
+    store = claims()
+    claim = store.take(caller.tenant, key, request_digest(name, call), wiring.new_id(), now=wiring.now())
     if isinstance(claim, Kept):
         return Answer(retell(claim.body), claim.status)
     try:
         answer = act(claim)
         kept = keep(answer.body or {})
         if kept is None:
-            store.leave(claim, digest, now=wiring.now())
+            store.leave(claim, now=wiring.now())
         else:
-            store.keep(claim, digest, Kept(answer.status, kept), now=wiring.now())
-    except StoreUnavailable:
-        store.leave(claim, digest, now=wiring.now())
+            store.keep(claim, Kept(answer.status, kept), now=wiring.now())
+    except (StaleWrite, StoreUnavailable):
+        store.leave(claim, now=wiring.now())
         raise
     except FreeholdError:
         store.give_back(claim)

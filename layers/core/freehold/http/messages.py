@@ -11,10 +11,6 @@ from ..errors import Invalid
 from ..ways_in import Asked
 from . import images, paths, requests
 
-# Of Amazon, with its partition and an account, such as arn:aws:sqs:us-east-1:123456789012:answers.
-TARGET = r"^arn:[a-z-]+:(sqs|events):[a-z0-9-]+:[0-9]{12}:[0-9a-zA-Z._/-]{1,300}$"
-requests.IN_WORDS[TARGET] = "is not the ARN of a queue of SQS or of an event bus"
-
 
 def _refused(_: object) -> NoReturn:
     raise PydanticCustomError("waitSeconds", "is not for messages, for which nobody waits")
@@ -25,7 +21,7 @@ class MessageBody(requests.RunBody):
 
     agent: Annotated[str, Field(pattern=requests.ID)]
     whenBusy: Literal["reject", "enqueue"] = "enqueue"  # noqa: N815
-    replyTo: Annotated[str, Field(pattern=TARGET)] | None = None  # noqa: N815
+    replyTo: Annotated[str, Field(pattern=requests.TARGET)] | None = None  # noqa: N815
     waitSeconds: Annotated[int, BeforeValidator(_refused)] = 0  # noqa: N815
 
 

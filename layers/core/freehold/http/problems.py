@@ -14,11 +14,16 @@ from ..errors import (
     PreconditionFailed,
     RequestInProgress,
     SessionBusy,
+    StaleWrite,
     StoreUnavailable,
 )
 
 PROBLEM_JSON = "application/problem+json"
-TRY_AGAIN = "A part of the stack did not answer. Send the same request again."
+# What AWS said names tables, keys and roles, which is for the log alone.
+IN_PLACE_OF_DETAILS: dict[type[FreeholdError], str] = {
+    StaleWrite: "It changed meanwhile. Read it again, and decide anew.",
+    StoreUnavailable: "A part of the stack did not answer. Send the same request again.",
+}
 # The first match counts, so narrower classes come first.
 STATUS: tuple[tuple[type[FreeholdError], int, str], ...] = (
     (Invalid, 400, "The request is invalid"),
@@ -28,6 +33,7 @@ STATUS: tuple[tuple[type[FreeholdError], int, str], ...] = (
     (PreconditionFailed, 412, "It has changed"),
     (IdempotencyKeyReused, 422, "The Idempotency-Key stands for another request"),
     (RequestInProgress, 409, "The first request is at work"),
+    (StaleWrite, 409, "Somebody else was quicker"),
     (Conflict, 409, "Conflict"),
     (StoreUnavailable, 503, "Try again soon"),
 )
@@ -44,8 +50,7 @@ def problem(error: Exception, *, path: str) -> tuple[int, dict[str, Any]]:
     """Status and document. What is not ours to explain is a 500 without details; the log has them."""
     for kind, status, title in STATUS:
         if isinstance(error, kind):
-            # What AWS said names tables, keys and roles, which is for the log alone.
-            detail = TRY_AGAIN if kind is StoreUnavailable else str(error)
+            detail = IN_PLACE_OF_DETAILS.get(kind, str(error))
             return status, _document(type(error).__name__, title, status, detail, path) | _more(error)
     return 500, _document("InternalError", "Something went wrong", 500, "The log has the details.", path)
 

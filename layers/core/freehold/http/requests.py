@@ -20,8 +20,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from .. import json_document
-from ..adapters.api_keys import SCOPES
 from ..errors import Invalid, Problem
+from ..values.access import SCOPES, Scope
 from ..values.ids import ID, ID_IN_WORDS, MAX_INPUT
 from .images import MOST_IMAGES
 
@@ -43,12 +43,15 @@ DIGEST = r"^[0-9a-f]{64}$"
 UPLOAD_ID = r"^[0-9a-f]{32}$"
 # As a run shows it: `key:0123456789ab`.
 PRINCIPAL = r"^[a-z]{1,20}:[!-~]{1,256}$"
+# Whom a message has answered, such as arn:aws:sqs:us-east-1:123456789012:answers.
+TARGET = r"^arn:[a-z-]+:(sqs|events):[a-z0-9-]+:[0-9]{12}:[0-9a-zA-Z._/-]{1,300}$"
 IN_WORDS = {
     ID: ID_IN_WORDS,
     ALIAS: "is not 1 to 100 of the letters a to z and A to Z, digits, '-' and '_'",
     PRINCIPAL: "is no type with an id, such as key:0123456789ab",
     CALL_ID: "is no id of a call, such as t1-l2-c0",
     DIGEST: "is not the argumentsDigest of a call: 64 of the characters 0 to 9 and a to f",
+    TARGET: "is not the ARN of a queue of SQS or of an event bus",
     UPLOAD_ID: "is no id that POST …/uploads has given",
 }
 # pydantic's own words name its classes, and Python's.
@@ -60,7 +63,6 @@ KINDS_IN_WORDS = {
     "string_type": "must be text",
     "int_type": "must be a whole number",
 }
-Scope = Literal["run", "read", "approve", "admin", "gateway"]
 Status = Literal["QUEUED", "RUNNING", "AWAITING", "COMPLETED", "FAILED", "CANCELLED", "STOPPED"]
 
 
@@ -138,19 +140,6 @@ class PrincipalErasure(Body):
     principal: Annotated[str, Field(pattern=PRINCIPAL)]
 
 
-class RedriveBody(Body):
-    """`POST /dead-letters/redrive`: some by id, or all that there are of the tenant."""
-
-    ids: Annotated[list[Annotated[str, Field(pattern=ID)]], Field(min_length=1, max_length=100)] | None = None
-    all: Literal[True] | None = None
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> RedriveBody:
-        if (self.ids is None) == (self.all is None):
-            raise PydanticCustomError("redrive", "name `ids`, or say `all`: true, one of both")
-        return self
-
-
 def _moment(given: object) -> object:
     """pydantic's own reading would take any number for a time."""
     try:
@@ -165,6 +154,22 @@ def _moment(given: object) -> object:
 
 
 Moment = Annotated[datetime, BeforeValidator(_moment)]
+
+
+class RedriveBody(Body):
+    """`POST /dead-letters/redrive`: some by id, or all that there are of the tenant, and were `before` a time."""
+
+    ids: Annotated[list[Annotated[str, Field(pattern=ID)]], Field(min_length=1, max_length=100)] | None = None
+    all: Literal[True] | None = None
+    before: Moment | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> RedriveBody:
+        if (self.ids is None) == (self.all is None):
+            raise PydanticCustomError("redrive", "name `ids`, or say `all`: true, one of both")
+        if self.before is not None and self.ids is not None:
+            raise PydanticCustomError("redrive", "`before` goes with `all`, not with `ids`")
+        return self
 
 
 class Query(BaseModel):

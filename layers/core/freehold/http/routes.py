@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .. import wiring
 from . import (
@@ -23,8 +23,11 @@ from . import (
     uploads,
 )
 from .call import Answer, Call
+from .caller import asker
 from .idempotency import once
 from .shapes import Json
+
+CHOSEN_BY_USERS = ("session_id", "memory_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,21 @@ class Route:
 
     def answer(self, call: Call) -> Answer:
         done = self.does(call)
-        return done if isinstance(done, Answer) else Answer(done)
+        answer = done if isinstance(done, Answer) else Answer(done)
+        if self.method == "GET" or answer.noted:
+            return answer
+        return replace(answer, noted={"request done": self._told(call, answer)})
+
+    def _told(self, call: Call, answer: Answer) -> dict[str, object]:
+        """Who may have changed what. Of the ids in the path, users' own may name a person, whom logs do not forget."""
+        ids = {name: value for name, value in call.ids.items() if name not in CHOSEN_BY_USERS}
+        did: dict[str, object] = {
+            "method": self.method,
+            "route": self.path,
+            "status": answer.status,
+            "ids": ids,
+        }
+        return asker(call.context) | did
 
 
 def _delete_agent(call: Call) -> Answer:
@@ -189,9 +206,7 @@ ROUTES = (
     Route(
         "POST",
         "/sessions/<session_id>/hand-back",
-        lambda call: sessions.hand_back(
-            call.caller, call["session_id"], call.body, wiring.parking(call.ends())
-        ),
+        lambda call: sessions.hand_back(call, wiring.parking(call.ends())),
     ),
     Route(
         "POST",

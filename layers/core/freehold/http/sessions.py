@@ -11,14 +11,17 @@ from ..adapters.lists import PAGE_BYTES, sent_bytes
 from ..approving import Asked
 from ..closing import end_session
 from ..collaborating import waiting_for
-from ..deciding import decide_call
+from ..deciding import decide_call, go_on
 from ..ending import EndCollaborators
 from ..erasing import ErasingCollaborators, erase_session
 from ..errors import Conflict, NotFound
 from ..parking import ParkCollaborators, announce
+from ..repeated import run_under
 from ..values.run import Run, RunKey, Session
 from . import requests, runs, shapes
+from .call import Call
 from .caller import Caller
+from .idempotency import request_digest
 from .shapes import Json
 
 # A control character takes seven bytes as JSON text inside JSON.
@@ -87,17 +90,35 @@ def _sendable(item: Json) -> Json:
     return item | {"result": result[:SENDABLE_CHARACTERS], "resultLength": len(result)}
 
 
-def hand_back(caller: Caller, session_id: str, body: str | None, using: ParkCollaborators) -> Json:
-    """Give an escalated session back to its agent, which is told the note. Raises `Conflict` where it is not one."""
-    caller.needs("run", "approve")
-    note = requests.read(HandBackBody, requests.document(body)).note
-    run = _escalated(_find(caller, session_id))
-    for each in run.pending:
-        if each.kind == "handback":
-            asked = Asked(each.lap, each.call, "result", each.digest, content=note, kind="handback")
-            run = decide_call(run.key, asked, caller.decider, using.ends.deciding)
+def hand_back(call: Call, using: ParkCollaborators) -> Json:
+    """Give an escalated session back to its agent, which is told the note. Raises `Conflict` where it is not one.
+
+    Its Idempotency-Key is written with the decision, so that a repeat cannot answer what was escalated since.
+    """
+    caller = call.caller.needs("run", "approve")
+    note = requests.read(HandBackBody, requests.document(call.body)).note
+    key = requests.idempotency_key(call.idempotency_key)
+    used = None if key is None else (key, request_digest("POST /sessions/{session}/hand-back", call))
+    session = _find(caller, call["session_id"])
+    done = run_under(caller.tenant, used, wiring.sessions(), now=wiring.now())
+    run = go_on(done, using.ends.deciding) if done else _handed_back(session, note, used, caller, using)
     announce(run, using)
-    return shapes.session_shape(_find(caller, session_id))
+    return shapes.session_shape(_find(caller, session.session_id))
+
+
+def _handed_back(
+    session: Session, note: str, used: tuple[str, str] | None, caller: Caller, using: ParkCollaborators
+) -> Run:
+    run = _escalated(session)
+    waiting = [each for each in run.pending if each.kind == "handback"]
+    for each in waiting:
+        # With the last one: where this dies before it, the same request does the rest.
+        own = used if each is waiting[-1] else None
+        asked = Asked(
+            each.lap, each.call, "result", each.digest, content=note, kind="handback", idempotency=own
+        )
+        run = decide_call(run.key, asked, caller.decider, using.ends.deciding)
+    return run
 
 
 def _escalated(session: Session) -> Run:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     Using = TypeVar("Using", Collaborators, ToolCollaborators, EndCollaborators, SummaryCollaborators)
     Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
-__all__ = ["count_sweep", "handler", "logger", "observed", "report_run", "reported"]
+__all__ = ["count_sweep", "counted", "handler", "logger", "observed", "report_run", "reported"]
 
 telemetry = Telemetry(os.environ.get("POWERTOOLS_SERVICE_NAME", "freehold"))
 logger = telemetry.logger
@@ -88,6 +89,16 @@ def observed(using: Using) -> Using:
     return replace(using, **found)
 
 
+@contextmanager
+def counted(error: type[Exception], name: str) -> Generator[None]:
+    """Count an error of this class on its way through."""
+    try:
+        yield
+    except error:
+        telemetry.count(name)
+        raise
+
+
 def count_sweep(swept: Swept, using: EndCollaborators) -> None:
     """Count what an observed sweep saw and did. What did not happen is not counted, for each metric costs."""
     seen = Counter[str](cast("ObservedSessions", using.sessions).statuses.values())
@@ -112,7 +123,7 @@ def report_run(key: RunKey, error: Exception) -> None:
 def reported(
     arrive: Callable[[Arrival], Outcome], *, api_role: str | None = None
 ) -> Callable[[SQSRecord], None]:
-    """Log whose each message was and what became of it, and count it where that is no run.
+    """Log whose each message was, who asked by it and what became of it, and count it where that is no run.
 
     `api_role` is the id of the role that puts messages back. Why one could not be taken is content, which stands beside
     it among the dead letters.
@@ -129,7 +140,8 @@ def reported(
         except Exception:
             logger.exception("message has to come again", extra=told)
             raise
-        told |= {"tenant": outcome.tenant}
+        asked_by = outcome.principal
+        told |= {"tenant": outcome.tenant, "principal": asked_by.name if asked_by else None}
         if outcome.run is not None:
             logger.info("message taken", extra=told | {"run_id": outcome.run.key.run_id})
         elif outcome.error is None:

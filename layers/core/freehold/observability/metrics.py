@@ -39,6 +39,7 @@ SERVICE_METRICS = {
     "DecisionsRefused": "Count",
     "MessagesRefused": "Count",
     "MessagesDropped": "Count",
+    "CredentialsRefused": "Count",
     # Of the sweeper, each minute: how many there are …
     "RunsRunning": "Count",
     "RunsQueued": "Count",

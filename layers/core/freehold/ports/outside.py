@@ -22,7 +22,8 @@ class Model(Protocol):
     def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
         """Raises `ModelThrottled` or `ModelUnavailable` (try again), `ModelRejected` (never will work).
 
-        `tell` gets the reply's text as it comes: what it was told, one behind the other, is the reply's `text`.
+        `tell` gets the reply's text as it comes: what it was told, one behind the other, is the reply's `text`. It may
+        be told nothing, too, where the reply comes without a text for a while.
         """
         ...
 

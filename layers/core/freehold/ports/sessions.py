@@ -34,8 +34,11 @@ class Sessions(Protocol):
         """
         ...
 
-    def history_from(self, key: RunKey, lap: int) -> History | None:
-        """The run with what is written under it from that lap on, and sums of nothing."""
+    def laps_from(self, key: RunKey, lap: int, *, most: int, longest: int) -> History | None:
+        """The run with that lap and those after it, `most` of them, with sums of nothing.
+
+        Their results are `Excerpt`s, of `longest` characters at most.
+        """
         ...
 
     def glance(self, key: RunKey, lap: int, calls: Sequence[int]) -> Glance:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from .run import Principal
 
@@ -12,7 +12,8 @@ from .run import Principal
 EntryKind = Literal["iam", "queue", "rule", "source"]
 
 # What a credential may let its owner do.
-SCOPES = ("run", "read", "approve", "admin", "gateway")
+Scope = Literal["run", "read", "approve", "admin", "gateway"]
+SCOPES: tuple[str, ...] = get_args(Scope)
 TENANT = re.compile(r"[a-z0-9-]{1,40}")
 
 _AWS_PRINCIPAL = re.compile(

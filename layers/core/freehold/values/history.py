@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from .decision import Decision
 from .run import Discarded, Lap, LateResult, Marker, Result, Run, Spent, Totals, added
@@ -75,6 +76,20 @@ class History:
             self.before.usage + spent.usage,
             added(self.before.cost_usd, spent.cost_usd),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt(Result):
+    """A result for those who are told its beginning: of all that was said, `length` tells how much that is."""
+
+    length: int = 0
+
+    @classmethod
+    def of(cls, result: Result, most: int) -> Excerpt:
+        """No more than so many characters."""
+        told: dict[str, Any] = {each.name: getattr(result, each.name) for each in fields(result)}
+        told["content"] = result.content[:most]
+        return cls(**told, length=len(result.content))
 
 
 @dataclass(frozen=True, slots=True)

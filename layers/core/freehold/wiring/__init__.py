@@ -102,6 +102,11 @@ def sessions_table() -> Table:
 
 
 @cache
+def agents_table() -> Table:
+    return Table(client("dynamodb"), setting("AGENTS_TABLE"))
+
+
+@cache
 def sessions() -> DynamoSessions:
     return DynamoSessions(sessions_table(), records())
 
@@ -131,7 +136,7 @@ def live_texts() -> DynamoLiveTexts:
 def access() -> AccessEntries:
     from ..adapters.access import AccessEntries
 
-    return AccessEntries(Table(client("dynamodb"), setting("AGENTS_TABLE")))
+    return AccessEntries(agents_table())
 
 
 @cache
@@ -143,14 +148,14 @@ def lists() -> Lists:
 
 @cache
 def agents() -> DynamoAgents:
-    return DynamoAgents(Table(client("dynamodb"), setting("AGENTS_TABLE")), contents())
+    return DynamoAgents(agents_table(), contents())
 
 
 @cache
 def api_keys() -> ApiKeys:
     from ..adapters.api_keys import ApiKeys
 
-    return ApiKeys(client("dynamodb"), setting("AGENTS_TABLE"))
+    return ApiKeys(agents_table())
 
 
 @cache

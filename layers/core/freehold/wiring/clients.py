@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
 PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=2, read_timeout=5)
-# For functions that have more to do in their time than one call may take.
+# For functions whose time one such call might take up.
 HURRIED = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=3)
 STORE = HURRIED if os.environ.get("STORE_PATIENCE") == "little" else PATIENT
 # For what a run can do without, and may not be kept waiting by.

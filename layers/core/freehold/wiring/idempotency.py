@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from ..adapters.claims import Claims
-from ..adapters.table import Table
-from .clients import client, setting
+from . import sessions_table
 
 
 def claims() -> Claims:
-    return Claims(Table(client("dynamodb"), setting("SESSIONS_TABLE")))
+    return Claims(sessions_table())

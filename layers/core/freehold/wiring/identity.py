@@ -6,9 +6,8 @@ import os
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from ..adapters.table import Table
-from . import access, api_keys
-from .clients import client, setting
+from . import access, agents_table, api_keys
+from .clients import setting
 
 if TYPE_CHECKING:
     from ..adapters.aws_tokens import AwsTokens
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 def aws_tokens() -> AwsTokens:
     from ..adapters.aws_tokens import AwsTokens
 
-    return AwsTokens(Table(client("dynamodb"), setting("AGENTS_TABLE")), access())
+    return AwsTokens(agents_table(), access())
 
 
 @cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ..adapters.table import Table
 from .clients import client, now, setting
 
 if TYPE_CHECKING:
@@ -16,9 +15,9 @@ if TYPE_CHECKING:
 @cache
 def triggers() -> DynamoTriggers:
     from ..adapters.triggers import DynamoTriggers
-    from . import contents
+    from . import agents_table, contents
 
-    return DynamoTriggers(Table(client("dynamodb"), setting("AGENTS_TABLE")), contents())
+    return DynamoTriggers(agents_table(), contents())
 
 
 @cache
