@@ -13,7 +13,7 @@ from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from freehold import wiring
-from freehold.errors import NotFound
+from freehold.errors import NotFound, StaleWrite
 from freehold.http import cors, paths
 from freehold.http.call import Call
 from freehold.http.caller import asker
@@ -52,7 +52,7 @@ app.use(middlewares=[check_address])  # pyright: ignore[reportUnknownMemberType]
 def on_error(error: Exception) -> Response[str]:
     status, document = problem(error, path=app.current_event.path)
     who = asker(app.current_event.raw_event["requestContext"])
-    if status >= 500:
+    if status >= 500 or isinstance(error, StaleWrite):
         # It may have done a part.
         logger.exception("request failed", extra=who)
     elif status in (403, 404):

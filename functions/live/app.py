@@ -17,11 +17,10 @@ from starlette.routing import Route
 
 from freehold.errors import FreeholdError, NotFound
 from freehold.http import cors, events
-from freehold.http.caller import Caller
+from freehold.http.caller import Caller, asker
 from freehold.http.problems import PROBLEM_JSON, headers, problem
 from freehold.http.shapes import Json
 from freehold.observability import logger
-from freehold.values.run import RunKey
 from freehold.wiring.live import watching
 
 # Whether a caller may still read is asked as a stream begins. So none is longer: clients come back by themselves. And
@@ -67,19 +66,18 @@ async def _told(
         await anyio.sleep(follower.watcher.pause_seconds)
         try:
             news = await run_sync(follower.news)
-        except Exception as error:
-            _ended_early(error, follower.watcher.key, request_id)
+        except FreeholdError as error:
+            logger.warning("the stream ended early", extra=_about(follower, error, request_id))
             return
+        except Exception as error:
+            # The answer has begun: that it breaks off is all that can be told, and what the alarm goes by.
+            logger.exception("the stream broke", extra=_about(follower, error, request_id))
+            raise
 
 
-def _ended_early(error: Exception, key: RunKey, request_id: str) -> None:
-    """The answer has begun, so that the log alone can tell."""
-    named = {"tenant": key.tenant, "run_id": key.run_id, "request_id": request_id}
-    told = named | {"reason": type(error).__name__}
-    if isinstance(error, FreeholdError):
-        logger.warning("the stream ended early", extra=told)
-    else:
-        logger.exception("the stream broke", extra=told, exc_info=error)
+def _about(follower: events.Follower, error: Exception, request_id: str) -> dict[str, str]:
+    key, reason = follower.watcher.key, type(error).__name__
+    return {"tenant": key.tenant, "run_id": key.run_id, "request_id": request_id, "reason": reason}
 
 
 def _heartbeat() -> ServerSentEvent:
@@ -99,12 +97,11 @@ def _sent(request: Request, context: dict[str, Any]) -> dict[str, str]:
 
 def _refused(error: Exception, request: Request, context: dict[str, Any], sent: dict[str, str]) -> Response:
     status, document = problem(error, path=request.url.path)
+    who = asker(context) if "authorizer" in context else {}
     if status >= 500:
-        logger.exception("request failed", exc_info=error)
-    elif status in (403, 404) and "authorizer" in context:
-        who = Caller.of(context["authorizer"])
-        told = {"tenant": who.tenant, "principal": who.principal.name, "reason": document["type"]}
-        logger.info("request refused", extra=told)
+        logger.exception("request failed", exc_info=error, extra=who)
+    elif status in (403, 404) and who:
+        logger.info("request refused", extra=who | {"reason": document["type"]})
     return JSONResponse(document, status, {**sent, **headers(error)}, PROBLEM_JSON)
 
 

@@ -34,14 +34,21 @@ class Broken:
         raise self.error
 
 
-def breaks(told: Any, error: Exception, turn: int) -> int:
-    """How much is told of the run before its stream ends."""
+def breaks(told: Any, error: Exception, turn: int) -> list[str]:
+    """What is told of the run before its stream ends, and, where it breaks off, by what."""
     watcher = SimpleNamespace(over=False, pause_seconds=0, key=RunKey("acme", "c", turn))
+    heard: list[str] = []
 
-    async def read() -> int:
-        return len([each async for each in told(Broken(error, watcher), [], request_id=f"r{turn}")])
+    async def read() -> None:
+        async for each in told(Broken(error, watcher), [], request_id=f"r{turn}"):
+            # One after the other: what was heard before it broke counts.
+            heard.append(each.comment)  # noqa: PERF401
 
-    return asyncio.run(read())
+    try:
+        asyncio.run(read())
+    except KeyError as broke:
+        heard.append(type(broke).__name__)
+    return heard
 
 
 if __name__ == "__main__":
@@ -51,6 +58,7 @@ if __name__ == "__main__":
     Config("app:app", log_config=str(LIVE / log_config), log_level="warning").load()
     import app
 
-    assert breaks(app._told, StoreUnavailable("the table is on strike"), 1) == 1
-    assert breaks(app._told, KeyError(CANARY), 2) == 1
+    assert breaks(app._told, StoreUnavailable("the table is on strike"), 1) == ["following"]
+    # The server breaks the answer off, which counts as a failure of the function.
+    assert breaks(app._told, KeyError(CANARY), 2) == ["following", "KeyError"]
     logging.getLogger("uvicorn.error").error("Exception in ASGI application", exc_info=KeyError(CANARY))

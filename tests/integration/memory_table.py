@@ -160,11 +160,18 @@ def _term(text: str, values: Item) -> Callable[[Item], bool]:
     raise AssertionError(f"a condition that is not known here: {text}")
 
 
+def between(there: Any, low: Any, high: Any) -> bool:
+    assert low <= high, f"DynamoDB refuses bounds that are upside down: {low} and {high}"
+    return low <= there <= high
+
+
 TERMS: dict[str, Callable[..., bool]] = {
     r"attribute_exists\((\w+)\)": lambda there: there is not None,
     r"attribute_not_exists\((\w+)\)": lambda there: there is None,
     r"begins_with\((\w+), (:\w+)\)": lambda there, start: there is not None and there.startswith(start),
-    r"(\w+) BETWEEN (:\w+)\.\.(:\w+)": lambda there, low, high: there is not None and low <= there <= high,
+    r"(\w+) BETWEEN (:\w+)\.\.(:\w+)": lambda there, low, high: (
+        there is not None and between(there, low, high)
+    ),
     r"(\w+) = (:\w+)": lambda there, given: there is not None and there == given,
     r"(\w+) < (:\w+)": lambda there, given: there is not None and there < given,
     r"(\w+) > (:\w+)": lambda there, given: there is not None and there > given,

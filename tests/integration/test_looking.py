@@ -8,12 +8,13 @@ from typing import Any, cast
 
 import pytest
 
+from freehold.adapters import keys
 from freehold.adapters.contents import KeptContents
 from freehold.adapters.live_texts import DynamoLiveTexts
 from freehold.adapters.records import Records
 from freehold.adapters.sessions import DynamoSessions
-from freehold.adapters.table import Table
-from freehold.following import Cursor, Event, TextDelta, ToolFinished
+from freehold.adapters.table import Table, to_wire
+from freehold.following import Cursor, Event, LapStarted, TextDelta, ToolFinished
 from freehold.values.content import Usage
 from freehold.values.history import Excerpt
 from freehold.values.live import Piece
@@ -92,11 +93,14 @@ class Watched(World):
 
     def watcher(self, run: Run) -> Watcher:
         """One that has told all that there is."""
-        records = Records(KeptContents(cast(Any, self.objects), "content"), 90 * 86_400)
-        sessions = DynamoSessions(Table(cast(Any, self.metered), "sessions"), records)
-        watching = Watcher(run.key, Cursor(), WatchCollaborators(sessions, self.agents, self.live, self.now))
+        watching = Watcher(run.key, Cursor(), self.watching())
         watching.news()
         return watching
+
+    def watching(self) -> WatchCollaborators:
+        records = Records(KeptContents(cast(Any, self.objects), "content"), 90 * 86_400)
+        sessions = DynamoSessions(Table(cast(Any, self.metered), "sessions"), records)
+        return WatchCollaborators(sessions, self.agents, self.live, self.now)
 
     def cost(self, watching: Watcher) -> tuple[float, int]:
         """Units and objects of one look without news."""
@@ -186,6 +190,31 @@ def test_a_look_reads_a_few_laps_of_a_long_run_and_holds_the_beginnings_of_their
     results = [cast(Excerpt, each.result) for each in finished]
     assert {len(each.content) for each in results} == {LONGEST_RESULT}
     assert (results[-1].content[:4], results[-1].length) == ("15 1", 100_005)
+
+
+def test_what_is_left_of_a_run_is_told_where_its_first_laps_have_expired(world: Watched):
+    run = world.ask("hi", agent="helper")
+    for number in range(1, 2 * LAPS_AT_ONCE + 1):
+        world.lap(run, number, calls=0)
+    for number in range(1, LAPS_AT_ONCE - 1):
+        world.metered.delete_item(
+            TableName="sessions",
+            Key=to_wire(keys.lap(run.key, number)),
+            ConditionExpression="attribute_exists(pk)",
+        )
+    watching = Watcher(run.key, Cursor(), world.watching())
+
+    begun = told(watching.news(), LapStarted)
+    while watching.pause_seconds == 0:
+        begun += told(watching.news(), LapStarted)
+
+    assert [each.lap for each in begun] == list(range(LAPS_AT_ONCE - 1, 2 * LAPS_AT_ONCE + 1))
+
+
+def test_a_place_behind_all_that_a_run_can_come_to_has_no_news(world: Watched):
+    run = world.ask("hi", agent="helper")
+
+    assert Watcher(run.key, Cursor(seq=3, begun=True, lap=9_999), world.watching()).news() == ()
 
 
 def test_nothing_that_is_written_is_missed(world: Watched):

@@ -98,6 +98,8 @@ def test_a_long_run_is_told_look_after_look_without_a_pause(world: QuickWorld):
         looks.append((names(watching.news()), watching.pause_seconds, watching.over))
 
     assert [told.count("LapStarted") for told, _, _ in looks] == [5, 4, 2]
+    # Nobody writes any more what these looks were for.
+    assert not world.live.watched(run.key, now=world.now())
     assert [pause for _, pause, _ in looks[:-1]] == [0, 0]
     assert [over for _, _, over in looks] == [False, False, True]
     assert [told[-1] == "RunFinished" for told, _, _ in looks] == [False, False, True]

@@ -61,7 +61,7 @@ class View:
 
     `agent` is None where its snapshot is gone. `pieces` are of the lap that is not written yet, in order and from the
     reader's place on. `below` is what runs of other agents wait for. `blocked`: it is queued behind a run that waits
-    for people. `more`: there may be laps behind those that were read.
+    for people. `more`: there are laps behind those that were read.
     """
 
     history: History

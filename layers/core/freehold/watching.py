@@ -58,7 +58,7 @@ class Watcher:
         self.cursor = events[-1].cursor if events else self.cursor
         self.over = view.over
         self._pace(view, told=bool(events))
-        if not self.over:
+        if not self.over and not view.more:
             self._watch()
         return events
 
@@ -94,12 +94,12 @@ def look(key: RunKey, cursor: Cursor, using: WatchCollaborators, seen: View | No
 
 
 def _read(key: RunKey, cursor: Cursor, using: WatchCollaborators) -> View:
-    history = using.sessions.laps_from(key, cursor.lap, most=LAPS_AT_ONCE, longest=LONGEST_RESULT)
+    history, more = using.sessions.laps_from(key, cursor.lap, most=LAPS_AT_ONCE, longest=LONGEST_RESULT)
     if history is None:
         raise NotFound(f"no run {key.run_id}")
     agent = _agent(history.run, using.agents)
     decisions = _decisions(history, agent, using.sessions)
-    return View(replace(history, decisions=decisions), agent, more=len(history.laps) == LAPS_AT_ONCE)
+    return View(replace(history, decisions=decisions), agent, more=more)
 
 
 def _unless_there_is_news(seen: View, cursor: Cursor, using: WatchCollaborators) -> View | None:

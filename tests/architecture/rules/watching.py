@@ -195,7 +195,8 @@ def refused_credentials_set_off_nothing(template: Template) -> Iterator[str]:
         if "'freehold-AuthorizerFunction:live'" in mentions(alarm):
             ids = [each["Id"] for each in alarm["Metrics"] if "CredentialsRefused" in mentions(each)]
             share = [each["Expression"] for each in alarm["Metrics"] if "Expression" in each]
-            if share != [f"100 * (errors - FILL({each}, 0)) / invocations" for each in ids]:
+            others = "(errors - FILL({0}, 0)) / (invocations - FILL({0}, 0))"
+            if share != [f"100 * {others.format(each)}" for each in ids]:
                 yield f"{name} goes off by credentials that are refused"
 
 

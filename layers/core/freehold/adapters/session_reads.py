@@ -61,11 +61,20 @@ class SessionReads:
         found = self._histories(self._turns(key, begins, key.turn))
         return replace(found[0], before=within.covered if within else Totals()) if found else None
 
-    def laps_from(self, key: RunKey, lap: int, *, most: int, longest: int) -> History | None:
-        before = max(lap - 1, 0)
-        end = keys.end_of(keys.laps_from(key.turn, before + most))
-        found = self._histories(self._range(key, Place(key.turn, before), end), longest)
-        return found[0] if found else None
+    def laps_from(self, key: RunKey, lap: int, *, most: int, longest: int) -> tuple[History | None, bool]:
+        laps, more = 0, False
+
+        def portion() -> Iterator[Item]:
+            nonlocal laps, more
+            for item in self._turns(key, Place(key.turn, max(lap - 1, 0)), key.turn):
+                laps += item["kind"] == "lap"
+                more = laps > most
+                if more:
+                    return
+                yield item
+
+        found = self._histories(portion(), longest)
+        return (found[0] if found else None), more
 
     def glance(self, key: RunKey, lap: int, calls: Sequence[int]) -> Glance:
         # Of more calls than fit into one request, the first ones tell: the others are read with them.
@@ -130,10 +139,7 @@ class SessionReads:
 
     def _turns(self, key: RunKey, begins: Place, last: int) -> Iterator[Item]:
         """The items of the conversation from a place on, through turn `last`. Its first turn's run is always there."""
-        return self._range(key, begins, keys.end_of(keys.turn(last)))
-
-    def _range(self, key: RunKey, begins: Place, end: str) -> Iterator[Item]:
-        pk = keys.conversation(key)
+        pk, end = keys.conversation(key), keys.end_of(keys.turn(last))
         if not begins.laps:
             return self._table.query(pk, after=keys.turn(begins.turn), before=end)
         # The run first: what is counted after this read raises its `rev`, so that a write that rests on it fails.

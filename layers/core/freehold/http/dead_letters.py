@@ -55,7 +55,9 @@ def redrive(caller: Caller, body: str | None) -> Json:
     )
     back, failed = [each.id for each in done.back], [each.id for each in done.failed]
     missing = sorted({*(asked.ids or ())} - {*back, *failed})
-    return {"redriven": back, "missing": missing, "failed": failed, "complete": done.complete}
+    # One that is missing may be hidden by another look, for a while.
+    complete = done.complete and not missing
+    return {"redriven": back, "missing": missing, "failed": failed, "complete": complete}
 
 
 def once_complete(told: Json) -> Json | None:

@@ -34,8 +34,8 @@ class Sessions(Protocol):
         """
         ...
 
-    def laps_from(self, key: RunKey, lap: int, *, most: int, longest: int) -> History | None:
-        """The run with that lap and those after it, `most` of them, with sums of nothing.
+    def laps_from(self, key: RunKey, lap: int, *, most: int, longest: int) -> tuple[History | None, bool]:
+        """The run with that lap and those after it, `most` of them, with sums of nothing; and whether there are more.
 
         Their results are `Excerpt`s, of `longest` characters at most.
         """
