@@ -10,6 +10,8 @@ from bench.holding import (
     BEHIND_SECONDS,
     HELD_SECONDS,
     PRESSED_SECONDS,
+    RATES,
+    SLACK,
     TRIAL_SECONDS,
     Held,
     Phase,
@@ -27,10 +29,10 @@ A local stack of its own, with the offline stand-in as the model, gets short run
 `POST /v1/agents/greeter/runs`, in turn for {SESSIONS} sessions with `whenBusy: enqueue`. They go out at a steady rate,
 whether those before them are answered or not. Client, stack and whatever else the machine does share two cores.
 
-* **The rate** is raised by two runs a second as long as none is refused and, after {TRIAL_SECONDS:g} s, no more is left
-  to do than what began in the last {BEHIND_SECONDS:g} s: requests to answer, and runs that have not ended. The highest
-  of these rates is then held for {HELD_SECONDS:g} s under the same rule, or else one less, and no more than was taken
-  of it, until one is.
+* **The rate** is raised by {RATES.step} runs a second as long as none is refused and, after {TRIAL_SECONDS:g} s, no
+  more is left to do than what began in the last {BEHIND_SECONDS:g} s: requests to answer, and runs that have not ended.
+  The highest of these rates is then held for {HELD_SECONDS:g} s under the same rule, on a stack of its own, or else
+  {SLACK:.0%} of what was taken of it, until one is.
 * **Lost, doubled, out of turn**: after each phase, once nothing is open any more, the list of runs is held against
   what was accepted: each run is there once, COMPLETED, and begins after the turn before it has ended.
 * **Latency** is from a request to its answer, at the client. Nothing that was refused is sent again.

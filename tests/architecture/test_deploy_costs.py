@@ -9,6 +9,7 @@ import pytest
 from freehold.adapters.contents import INLINE_BYTES
 from freehold.observability.metrics import MODEL_METRICS, SERVICE_METRICS
 from freehold.ports import SHARDS
+from freehold.telling import LOOK_EVERY_MS
 
 from . import deploy_page
 from .deploy_page import TEXT, Row, bill, catalog, count, turn
@@ -83,9 +84,14 @@ def test_the_busy_bill_counts_what_the_bench_measured():
 def test_the_busy_bill_counts_the_rest_by_its_turns():
     busy = {what: row.many for what, row in rows("busy").items()}
     calls, laps, long = TURNS * (1 + LOOKS), deploy_page.laps_with_a_tool() + 1, TURNS / 10
+    seconds_of_a_model = json.loads((ROOT / "bench" / "prices.json").read_text())["assumed"][
+        "secondsOfAModel"
+    ]
+    watched = 1 + seconds_of_a_model * 1000 // LOOK_EVERY_MS
     used, in_use = len(deploy_page.uses_of_the_key()) - 2, MODEL_METRICS.keys() | SERVICE_METRICS.keys()
 
     counted = {
+        f"and looks whether anybody watches: {watched:g} in each call of a model": TURNS * laps * watched,
         "API Gateway: a start and four looks": calls,
         "Lambda for the looks: requests": TURNS * LOOKS,
         "time of API and authorizer, 0.1 s each": (
@@ -123,6 +129,7 @@ def test_the_prices_are_those_that_the_bench_counts_with():
     assert priced(busy, "DynamoDB: ") == per_million["DynamoDB write units"]
     reads = {priced(idle, "its reads"), priced(busy, f"{turn('durable')['DynamoDB read units'][0]:g} read")}
     assert reads == {per_million["DynamoDB read units"]}
+    assert priced(busy, "and looks whether anybody watches") == per_million["DynamoDB read units"]
     assert {priced(idle, "its time"), priced(busy, "its time"), priced(busy, "time of API")} == {per_second}
     assert busy["the idle stack"] == bill("idle")[1]
 
