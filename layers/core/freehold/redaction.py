@@ -1,7 +1,7 @@
 r"""What no memory keeps: credentials, and numbers that stand for money or people.
 
-Every pattern reads a text once: what repeats is bounded, possessive (`*+`) or begins only where nothing of its kind
-stands before it. What is taken out leaves `[redacted: …]`, which no pattern takes out again.
+Every pattern reads a text once: what repeats is bounded, possessive (`*+`), comes last or begins only where nothing of
+its kind stands before it. What is taken out leaves `[redacted: …]`, which no pattern takes out again.
 """
 
 from __future__ import annotations
@@ -114,9 +114,10 @@ _MIXED = (
 _FOR = r"(?:\s++(?:for|of|to|on|für|von|zum|de|pour|para)(?:\s++[\w.@'-]{1,30}+){1,4}?)?"
 _TOLD = rf"{_FOR}(?:\s++{_IS}|\s*+[:=])\s++{_MIXED}"
 _UNIT = rf"(?:{_MARK}|[^\s\"'`,;&\\]|\\(?![\"'])|[,;&](?![\w.-]{{0,40}}[\"']?[=:])(?=[^\s\"'`,;&]))"
+# `_UNIT` repeats without being possessive: Python before 3.11.5 goes wrong with that where a group holds a choice.
 _VALUE = (
     rf"(?!{_MARK}(?!{_UNIT}))(?:(?<=\\\")[^\"\\\n]{{1,500}}(?=\\\")|(?<=\")(?<!\\\")(?:[^\"\\\n]|\\.){{1,500}}(?=\")"
-    rf"|(?<=')(?:[^'\\\n]|\\.){{1,500}}(?=')|{_UNIT}++)"
+    rf"|(?<=')(?:[^'\\\n]|\\.){{1,500}}(?=')|{_UNIT}+)"
 )
 _NAMED = re.compile(
     rf"(?i)(?=[abcekmprst])((?:{_PHRASE}{_PART}"
