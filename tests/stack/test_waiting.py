@@ -191,20 +191,26 @@ def overdue(product: Product, run_id: str) -> None:
     key, past = RunKey.parse(TENANT, run_id), 1_000
     assert key is not None
     pk = {"S": f"CONV#{TENANT}#{key.conversation}"}
-    changes: tuple[tuple[str, dict[str, Any]], ...] = (
-        (f"RUN#{key.turn:06d}", {"waits_until": {"N": str(past)}}),
+    # `rev` as every writer does: ParkRun may be about to write that people were told, of the run as it was before.
+    changes: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        (
+            f"RUN#{key.turn:06d}",
+            "SET waits_until = :past, rev = rev + :one",
+            {":past": {"N": str(past)}, ":one": {"N": "1"}},
+        ),
         (
             keys.parked(key)["sk"],
-            {"due_at": {"N": str(past)}, "listed_at": {"S": keys.listed_at(past, run_id)}},
+            "SET due_at = :past, listed_at = :listed",
+            {":past": {"N": str(past)}, ":listed": {"S": keys.listed_at(past, run_id)}},
         ),
     )
-    for sk, values in changes:
+    for sk, change, values in changes:
         product.aws("dynamodb").update_item(
             TableName=product.outputs["SessionsTable"],
             Key={"pk": pk, "sk": {"S": sk}},
-            UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in values),
+            UpdateExpression=change,
             ConditionExpression="attribute_exists(sk)",
-            ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
+            ExpressionAttributeValues=values,
         )
 
 
