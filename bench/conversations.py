@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from dataclasses import replace as changed
 from functools import lru_cache
 from itertools import accumulate, count
 from random import Random
@@ -21,6 +20,7 @@ from freehold.decide import Step
 from freehold.ports import Tell
 from freehold.summarizing import SummaryCollaborators, SummaryInvocation, summarize
 from freehold.turn import Invocation, take_turn
+from freehold.value import replace as changed
 from freehold.values.agent import Context, ModelChoice
 from freehold.values.model import (
     AssistantMessage,

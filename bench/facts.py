@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 
 from moto import mock_aws
 
 from freehold.adapters.scripted import reply
 from freehold.ports import Tell
+from freehold.value import replace
 from freehold.values.agent import Memory
 from freehold.values.model import ModelReply, ModelRequest, UserMessage
 from world import World, agent, clients

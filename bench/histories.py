@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from moto import mock_aws
 
 from bench.conversations import ENDLESS, Talking, talk
 from freehold.adapters import keys
 from freehold.adapters.converse_request import converse_request
+from freehold.value import replace
 from freehold.values.model import ModelEntry, ModelRequest
 from freehold.values.run import RunKey
 from prompt_cache import PromptCache

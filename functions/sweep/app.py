@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -10,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from freehold import wiring
 from freehold.observability import count_sweep, handler, observed, report_run
 from freehold.sweeping import sweep
+from freehold.value import asdict
 
 
 @handler

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -18,6 +17,7 @@ from freehold import wiring
 from freehold.adapters import keys
 from freehold.adapters.tool_auth import Asked
 from freehold.errors import ToolThrottled, ToolUnavailable
+from freehold.value import replace
 from freehold.values.agent import Auth, Server
 from freehold.values.content import Usage
 from freehold.values.conversation import Compaction, Place

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from freehold import wiring
+from freehold import value, wiring
 
 from .aws import REQUESTS
 from .caller import TENANT, Answer, Caller
@@ -48,7 +48,7 @@ class Scene:
         self.ended, self.decided = product.park(*CALLS), product.park("approve")
         run = wiring.sessions().run(key_of(self.expired["runId"]))
         assert run is not None
-        late = replace(run, rev=run.rev + 1, waits_until=wiring.now() - 1)
+        late = value.replace(run, rev=run.rev + 1, waits_until=wiring.now() - 1)
         wiring.endings().waits.put(late, before=run)
         product.admin.call("POST", f"/runs/{self.ended['runId']}/cancel")
         self.taken = decision(self.decided, 0, "approve", comment="go on")

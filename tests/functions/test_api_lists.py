@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -10,6 +9,7 @@ import pytest
 
 from freehold import wiring
 from freehold.adapters.lists import PAGE_BYTES
+from freehold.value import replace
 from freehold.values.model import Usage
 from freehold.values.run import Call, Discarded, LateResult, Marker, Result
 

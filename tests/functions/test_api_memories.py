@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from freehold import wiring
+from freehold.value import replace
 from freehold.values.content import Usage
 from freehold.values.memory import Notes, Summary
 from freehold.values.run import Spent

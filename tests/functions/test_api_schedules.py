@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from freehold import wiring
+from freehold.value import replace
 from freehold.wiring.triggers import triggers
 
 from .aws import aws, meddling

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from freehold import wiring
+from freehold.value import replace
 from freehold.values.content import Usage
 from freehold.values.conversation import Compaction, Place
 from freehold.values.run import Call

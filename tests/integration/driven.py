@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from freehold.adapters.scripted import reply
 from freehold.ending import Ending
 from freehold.errors import FreeholdError, StaleWrite, StoreUnavailable
 from freehold.ports import Tell
+from freehold.value import replace
 from freehold.values.agent import Agent, Collaborator, Tool
 from freehold.values.decision import Decision, Pending
 from freehold.values.model import AssistantMessage, ModelReply, ModelRequest, ToolMessage, UserMessage

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from math import sqrt
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from freehold.adapters import routes
 from freehold.adapters.routes import Routes
 from freehold.errors import Conflict, Invalid, NotFound
+from freehold.value import replace
 from freehold.values.agent import ModelChoice, PinnedAgent
 from freehold.values.run import Session
 from world import START, TENANT, World, agent, tool

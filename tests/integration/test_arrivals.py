@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from driven import ASK_USER, QuickWorld, all_runs, asking, laps, named, parked
 from freehold.arriving import MOST_RECEIVES, arrive
 from freehold.erasing import erase_session
 from freehold.errors import StaleWrite, StoreUnavailable
+from freehold.value import replace
 from world import TENANT
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,6 +34,7 @@ from freehold.collaborating import MOST_LEVELS
 from freehold.ending import Ending
 from freehold.erasing import erase_session
 from freehold.errors import Conflict, Denied, SessionBusy
+from freehold.value import replace
 from freehold.values.agent import Approvals
 from freehold.values.run import Run, RunKey
 from steering import Died, Requests, died_after, outcome, race

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +13,7 @@ from freehold.context import NOTES_HEAD
 from freehold.conversation import estimate
 from freehold.errors import ModelUnavailable, SummaryUnusable
 from freehold.ports import Tell
+from freehold.value import replace
 from freehold.values.agent import Agent, Context, Memory
 from freehold.values.conversation import Place
 from freehold.values.memory import Notes

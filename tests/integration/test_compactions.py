@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +13,7 @@ from freehold.adapters import keys
 from freehold.adapters.table import to_wire
 from freehold.errors import StaleWrite
 from freehold.ports import SHARDS
+from freehold.value import replace
 from freehold.values.content import Usage
 from freehold.values.conversation import Compaction, Place
 from freehold.values.run import Call, Discarded, Lap, LateResult, Result, Run, RunKey, Totals

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from driven import (
@@ -23,6 +22,7 @@ from driven import (
 )
 from freehold.errors import Conflict
 from freehold.sweeping import sweep
+from freehold.value import replace
 from freehold.values.agent import Approvals, Tool
 from freehold.values.decision import EXPIRED
 from freehold.values.run import Run

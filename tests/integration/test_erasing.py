@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from freehold.beginning import MOST_NAMED
 from freehold.closing import end_session
 from freehold.erasing import ErasureReport, erase_memory, erase_principal, erase_session, forget
 from freehold.errors import NotFound, SessionBusy, StaleWrite, StoreUnavailable
+from freehold.value import replace
 from freehold.values.agent import Memory
 from freehold.values.conversation import Erased, Lease
 from freehold.values.memory import Notes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from freehold.erasing import (
     erase_session,
 )
 from freehold.errors import NotFound, SessionBusy, StoreUnavailable
+from freehold.value import replace
 from freehold.values.agent import Memory
 from freehold.values.conversation import Lease
 from freehold.values.run import Run

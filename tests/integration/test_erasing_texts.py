@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.erasing import ErasingCollaborators, erase_memory, erase_principal, erase_session
 from freehold.errors import StoreUnavailable
 from freehold.ports import Tell
+from freehold.value import replace
 from freehold.values.agent import Memory
 from freehold.values.model import ModelReply, ModelRequest
 from freehold.values.run import Principal, Run, RunKey

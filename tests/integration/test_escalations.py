@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from driven import (
 from freehold.closing import end_session
 from freehold.erasing import erase_session
 from freehold.errors import Denied, NotFound, StoreUnavailable
+from freehold.value import replace
 from freehold.values.agent import Approvals
 from freehold.values.run import Run
 from steering import Died, Requests, died_after, race

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from freehold.closing import end_session
 from freehold.erasing import erase_session
 from freehold.errors import NotFound, SessionBusy, StoreUnavailable
 from freehold.ports import Tell
+from freehold.value import replace
 from freehold.values.agent import Memory
 from world import TENANT, World, agent
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import replace
 from typing import Any, cast
 
 import boto3
@@ -16,6 +15,7 @@ from freehold.adapters.records import Records
 from freehold.adapters.table import Table
 from freehold.errors import StaleWrite, StoreUnavailable
 from freehold.ports import SHARDS
+from freehold.value import replace
 from freehold.values.content import Image
 from freehold.values.conversation import Lease
 from freehold.values.run import LateResult, Run, Session

@@ -7,7 +7,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
 
@@ -17,6 +17,7 @@ from arrivals import QUEUE, Door
 from driven import QuickWorld, all_runs, named
 from freehold.arriving import MOST_RECEIVES, arrive
 from freehold.errors import StoreUnavailable
+from freehold.value import replace
 from freehold.values.arrival import Arrival
 from steering import WRITES, Died, lost_after
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any, cast
 
@@ -15,6 +14,7 @@ from freehold.adapters.lists import MOST_OF_MEMORY, PAGE_BYTES, Lists
 from freehold.adapters.table import BATCH_READS, Table
 from freehold.beginning import MOST_NAMED
 from freehold.errors import Invalid, StaleWrite
+from freehold.value import replace
 from freehold.values.agent import Memory
 from freehold.values.content import Usage
 from freehold.values.conversation import Erased, Link

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from threading import Event
 from typing import Any
 
@@ -14,6 +13,7 @@ from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.beginning import continue_run
 from freehold.ending import Ending, finish_run
 from freehold.ports import Tell
+from freehold.value import replace
 from freehold.values.model import ModelReply, ModelRequest, Usage
 from freehold.values.run import Run
 from world import World

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ from freehold.ports import Tell
 from freehold.summarizing import PORTIONS
 from freehold.sweeping import MAX_SUMMARY_ATTEMPTS
 from freehold.turn import Invocation, take_turn
+from freehold.value import replace
 from freehold.values.agent import Context, Memory
 from freehold.values.memory import Notes, Summary
 from freehold.values.model import ModelReply, ModelRequest, Usage, UserMessage

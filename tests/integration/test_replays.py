@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from freehold.built_in_tools import TOOLS
 from freehold.ending import Ending
 from freehold.errors import Conflict, NotFound
 from freehold.replaying import ReplayCollaborators, begin_replay
+from freehold.value import replace
 from freehold.values.agent import Agent, Memory, ModelChoice
 from freehold.values.content import Image
 from freehold.values.conversation import Compaction, Place

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 from driven import ESCALATE, QuickWorld, escalating, laps, named, parked
 from freehold.ending import Ending
 from freehold.run_event import of_end
+from freehold.value import replace
 from freehold.values.run import Run, Status
 
 PAGE = (Path(__file__).parents[2] / "docs" / "queues.md").read_text()

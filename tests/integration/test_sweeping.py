@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.sweeping import Swept
+from freehold.value import replace
 from world import World, agent, tool
 
 PATIENCE = 420

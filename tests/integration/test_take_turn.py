@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from decimal import Decimal
 from threading import Barrier
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from freehold.adapters.scripted import ScriptedModel, reply
 from freehold.errors import ModelRejected, ModelThrottled
 from freehold.ports import Tell
+from freehold.value import replace
 from freehold.values.agent import ModelChoice
 from freehold.values.model import (
     AssistantMessage,

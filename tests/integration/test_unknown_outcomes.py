@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from driven import PAY, QuickWorld, complete, decisions, go_on, laps, named, pay, results, sound
 from freehold.errors import Conflict, NotFound, OutcomeUnknown
+from freehold.value import replace
 from freehold.values.agent import Approvals, Tool
 from freehold.values.decision import EXPIRED
 from freehold.values.run import UNKNOWN, Run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from freehold.ending import Ending
 from freehold.erasing import erase_session
 from freehold.errors import Conflict, Denied, NotFound, SessionBusy
 from freehold.parking import announce
+from freehold.value import replace
 from freehold.values.agent import Collaborator, Tool
 from freehold.values.decision import EXPIRED, ParentCall
 from freehold.values.model import ToolMessage

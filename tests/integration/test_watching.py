@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from driven import QuickWorld, asking_agent, children, complete, go_on, laps, message_to, named, parked, pay
 from freehold.following import ApprovalRequested, Cursor, Event, RunFinished, TextDelta
 from freehold.ports import LiveTexts
+from freehold.value import replace
 from freehold.values.content import Usage
 from freehold.values.live import Piece
 from freehold.values.run import Lap, Run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from threading import RLock
@@ -38,6 +38,7 @@ from freehold.summarizing import SummaryCollaborators, SummaryInvocation, summar
 from freehold.sweeping import Swept, sweep
 from freehold.tool_call import ToolCollaborators, ToolInvocation, run_tool
 from freehold.turn import Collaborators, Invocation, take_turn
+from freehold.value import replace
 from freehold.values.agent import Agent, Argument, Limits, ModelChoice, Tool
 from freehold.values.decision import Verdict
 from freehold.values.history import History

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NoReturn
 
 from driven import asking, asking_agent, client_tool, escalating, pay
@@ -22,6 +21,7 @@ from freehold.erasing import erase_session
 from freehold.errors import Denied, ModelRejected, ModelThrottled, StoreUnavailable, ToolFailed
 from freehold.replaying import ReplayCollaborators, begin_replay
 from freehold.triggering import trigger_id
+from freehold.value import replace
 from freehold.values.access import AccessEntry
 from freehold.values.agent import Context, Memory, ModelChoice
 from freehold.values.model import Image

@@ -6,9 +6,9 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from .errors import Conflict, Denied
+from .value import Value
 from .values.agent import Agent, Wait
 from .values.decision import Pending, Verdict
 from .values.run import Principal, Run
@@ -25,8 +25,7 @@ ALLOWED: dict[Wait, tuple[Verdict, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Decider:
+class Decider(Value):
     """Who decides. Freehold itself, for time that has passed or another agent's run, has no `principal`.
 
     `admitted`: that they may decide was settled before.
@@ -42,8 +41,7 @@ class Decider:
         return self.principal is not None and not self.admitted
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Value):
     """A decision as it was sent. `digest` is what the call was shown with; `content` the result, where there is one.
 
     `kind`: only as long as the call waits for that. `idempotency` is written with the decision. `takes` is a queued run

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from .beginning import Request, start_run
@@ -21,6 +20,7 @@ from .errors import (
 )
 from .ports.arrivals import DeadLetters
 from .receiving import ReceiveCollaborators, receive
+from .value import Value
 from .values.arrival import Arrival
 from .values.run import Principal, Run
 from .ways_in import ForNobody, Way, WayCollaborators, way_of
@@ -30,8 +30,7 @@ MOST_RECEIVES = 15
 LONGEST_REASON = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class ArriveCollaborators:
+class ArriveCollaborators(Value):
     """`reply_targets` are the ARNs that answers may go to.
 
     `has_time` is False once what is left of the invocation may be too short for a message.
@@ -44,8 +43,7 @@ class ArriveCollaborators:
     has_time: Callable[[], bool] = lambda: True
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Value):
     """What became of a message: it has a run, went to the dead letters for `error`, or was for nobody (`dropped`).
 
     `why` it was dropped is for the log.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from .decide import MODEL_TIMEOUT_SECONDS
 from .errors import ContextTooLong, FreeholdError, ModelRejected, ModelThrottled, ModelUnavailable
 from .ports import Model, Models
 from .telling import Audience
+from .value import Value
 from .values.agent import Agent, ModelChoice
 from .values.model import ModelEntry, ModelReply, ModelRequest
 from .values.run import Fallback
@@ -32,8 +32,7 @@ class Question(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Value):
     """A reply, the catalog row of the model that gave it, and what it was asked.
 
     `attempt` names the attempt that was told as it came; blank where none was.

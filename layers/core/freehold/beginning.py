@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from .errors import Conflict, Invalid, SessionBusy, StaleWrite
 from .ports import Executions, Sessions
 from .repeated import run_under
+from .value import Value, field, replace
 from .values.agent import Agent, PinnedAgent
 from .values.content import Image
 from .values.decision import ParentCall
@@ -23,8 +23,7 @@ START_ATTEMPTS = 20
 MOST_NAMED = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Value):
     """A message to an agent. `idempotency_key` makes a repeat of it return the run that the first one began.
 
     `session_named` is False where the session id was made for this request: a repeat bears another one. `parent` is the
@@ -77,8 +76,7 @@ class Request:
 Pin = Callable[[Request, Session | None], PinnedAgent]
 
 
-@dataclass(frozen=True, slots=True)
-class BeginCollaborators:
+class BeginCollaborators(Value):
     """`pin` resolves agent, alias and the session's own pin; `wait` pauses between attempts of a crowded session."""
 
     sessions: Sessions

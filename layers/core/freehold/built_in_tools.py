@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 from typing import Any
 
+from .value import Value, replace
 from .values.agent import BuiltIn, Tool
 from .values.tool import Answer
 
@@ -25,8 +25,7 @@ _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
 _NO_ZONES = {"Factory", "localtime"}
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltInCollaborators:
+class BuiltInCollaborators(Value):
     """`read_result` takes turn, lap and call, and gives that result of the same conversation; None where there is none.
 
     `now` is epoch ms.

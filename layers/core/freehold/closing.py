@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .ending import EndCollaborators, cancel_run
 from .errors import Conflict, NotFound, SessionBusy, StaleWrite
+from .value import replace
 from .values.run import RunKey, Session
 
 CLOSE_ATTEMPTS = 20

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 
 from .approving import Asked, Decider
 from .beginning import BeginCollaborators, Request, begin_run
@@ -13,6 +12,7 @@ from .deciding import DecideCollaborators, decide_call
 from .errors import Conflict, NotFound, StaleWrite
 from .ports import Sessions, Waits
 from .reading import past, read
+from .value import replace
 from .values.agent import Collaborator, Tool, Wait
 from .values.decision import ParentCall, Pending
 from .values.history import History

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import islice
 
 from .context import begun
 from .conversation import Conversation
+from .value import replace
 from .values.conversation import Place
 from .values.history import History
 from .values.model import ModelEntry

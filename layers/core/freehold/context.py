@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from .tokens import first_tokens, tokens
+from .value import replace
 from .values.agent import Agent
 from .values.conversation import Compaction
 from .values.history import History

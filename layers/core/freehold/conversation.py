@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 from . import context
 from .ports import Memories, Sessions
 from .reading import Reading, past
 from .tokens import tokens
+from .value import Value, replace
 from .values.agent import Agent
 from .values.conversation import Compaction
 from .values.history import History
@@ -24,8 +24,7 @@ NOTES_SHARE = 0.15
 ENOUGH_TO_MEASURE, RATIOS = 500, (0.5, 4.0)
 
 
-@dataclass(frozen=True)
-class Conversation:
+class Conversation(Value, dict=True):
     """`compaction` stands for what came before `past`; `summaries` are those of earlier sessions, oldest first.
 
     `image` gives a stored image its bytes.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from .value import Value
 from .values.agent import Agent
 from .values.history import History
 from .values.run import Call, Run, Status
@@ -27,8 +27,7 @@ EXPRESS_SECONDS, EXPRESS_MARGIN_SECONDS = 300, 10
 COMPACTION_SECONDS, COMPACTION_ATTEMPTS = 45, 2
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Value):
     """InvokeModel's answer to the state machine: ids and counters, never content.
 
     `compact` says whether this execution may still compact; `summarize` is for a run that has ended; `wait` for one

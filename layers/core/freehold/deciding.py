@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from .approving import Asked, Decider, check
 from .beginning import MOST_NAMED, continue_run
 from .errors import Conflict, Denied, FreeholdError, NotFound, StaleWrite
 from .ports import Agents, Executions, Sessions, Waits
 from .reading import read
+from .value import Value, replace
 from .values.agent import Agent
 from .values.decision import Decision, Pending, Refusal, Verdict
 from .values.history import History
@@ -22,8 +22,7 @@ from .wording import told
 DECIDE_ATTEMPTS = 50
 
 
-@dataclass(frozen=True, slots=True)
-class DecideCollaborators:
+class DecideCollaborators(Value):
     sessions: Sessions
     waits: Waits
     agents: Agents

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from . import context
 from .tokens import first_tokens, tokens
+from .value import Value, replace
 from .values.agent import Agent, Inference
 from .values.history import History
 from .values.model import ModelEntry, ModelRequest, Purpose, UserMessage
@@ -18,8 +18,7 @@ from .window import MARGIN, window_of
 Entry = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Cuts:
+class Cuts(Value):
     """At how many tokens what users and models said, what tools answered and what they were asked is cut."""
 
     text: int
@@ -43,8 +42,7 @@ def as_it_is(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
+class Digest(Value):
     """`earlier` is what was summed up before, `turns` what came after it.
 
     The answer may have `most` tokens. `ratio` is how many tokens the model counts for one of ours. `prepare` is done

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from . import run_event
@@ -13,6 +12,7 @@ from .beginning import activated, start_run
 from .errors import Conflict, NotFound, StaleWrite, StoreUnavailable
 from .ports import Agents, Events, Executions, Sessions, Waits
 from .ports.arrivals import Replies
+from .value import Value, replace
 from .values.history import History
 from .values.run import UNKNOWN, Result, Run, RunError, RunKey, Session, Status
 
@@ -26,8 +26,7 @@ MODEL_FAILURES = ("ContextTooLong", "ModelRejected", "ModelThrottled", "ModelUna
 NOT_RUN = "This call was not made: the run ended first ({reason})."
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Value):
     """How a run ends. `reason` names the limit or the act that stopped it, `error` what failed it."""
 
     status: Status
@@ -56,8 +55,7 @@ def _message(cause: str) -> str:
     return str(message)[:LONGEST_MESSAGE]
 
 
-@dataclass(frozen=True, slots=True)
-class EndCollaborators:
+class EndCollaborators(Value):
     sessions: Sessions
     waits: Waits
     agents: Agents

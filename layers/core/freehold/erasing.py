@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from .errors import Conflict, NotFound, SessionBusy, StaleWrite
 from .ports import Conversations, Memories, Sessions
+from .value import Value, replace
 from .values.conversation import Erased, Lease, Named
 from .values.run import Principal, Run, RunKey, Session
 
@@ -17,8 +17,7 @@ LATE_MS = 20 * 60_000
 LATER_MS = 15 * 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class ErasingCollaborators:
+class ErasingCollaborators(Value):
     """`cancel` ends a run that is parked, at once."""
 
     sessions: Sessions
@@ -28,8 +27,7 @@ class ErasingCollaborators:
     now: Callable[[], int]
 
 
-@dataclass(frozen=True, slots=True)
-class ErasureReport:
+class ErasureReport(Value):
     """`busy` are runs that have not ended, whose sessions were left. `complete` is False where anything is left."""
 
     erased: Erased = Erased()

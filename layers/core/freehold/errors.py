@@ -31,7 +31,8 @@ together. Renaming one is a breaking change.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from .value import Value
 
 
 class FreeholdError(Exception):
@@ -48,8 +49,7 @@ class FreeholdError(Exception):
         super().__init__(f"{message}: {words}" if words else message)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Value):
     """One thing wrong with a document: where (`actionGroups[0].apiSchema`), and what is allowed instead."""
 
     path: str

@@ -7,9 +7,10 @@ place, and the record the rest.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+from .value import Value, replace
 from .values.agent import Agent
 from .values.decision import Decision, Pending
 from .values.history import History
@@ -22,8 +23,7 @@ SHORT_DIGEST = 12
 MADE = ("success", "error", "unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(Value):
     """How far a reader is: all of the laps before `lap`, and of that one the text as far as `offset` of an attempt.
 
     `started` and `finished` are calls of the lap as bits, `asked` short digests of what somebody was asked in it.
@@ -41,8 +41,7 @@ class Cursor:
     ended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Value):
     """What somebody has to decide, or had to and `decision` tells how: a call of the run itself, or of one below it."""
 
     run: Run
@@ -55,8 +54,7 @@ class Ask:
         return self.pending.digest[:SHORT_DIGEST]
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Value):
     """A run as it is written, from the lap on at which the reader is.
 
     `agent` is None where its snapshot is gone. `pieces` are of the lap that is not written yet, in order and from the
@@ -84,41 +82,35 @@ class View:
         return self.run.ended or asks or bool(self.below) or self.blocked
 
 
-@dataclass(frozen=True, slots=True)
-class RunStarted:
+class RunStarted(Value):
     run: Run
 
 
-@dataclass(frozen=True, slots=True)
-class LapStarted:
+class LapStarted(Value):
     lap: int
 
 
-@dataclass(frozen=True, slots=True)
-class TextDelta:
+class TextDelta(Value):
     """What follows the text of the lap that was told before."""
 
     lap: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class TextReset:
+class TextReset(Value):
     """What was told of the lap's text does not count: it begins anew, or came to nothing."""
 
     lap: int
 
 
-@dataclass(frozen=True, slots=True)
-class ToolStarted:
+class ToolStarted(Value):
     """The model asks for the call, and nobody has to agree to it any more."""
 
     lap: Lap
     call: int
 
 
-@dataclass(frozen=True, slots=True)
-class ToolFinished:
+class ToolFinished(Value):
     """`result` is None where the call was refused as the lap was written."""
 
     lap: Lap
@@ -126,13 +118,11 @@ class ToolFinished:
     result: Result | None
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovalRequested:
+class ApprovalRequested(Value):
     ask: Ask
 
 
-@dataclass(frozen=True, slots=True)
-class RunFinished:
+class RunFinished(Value):
     run: Run
 
 
@@ -148,8 +138,7 @@ Told = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Value):
     """`cursor` is the place behind it; `at` is epoch ms."""
 
     told: Told

@@ -7,12 +7,12 @@ as JSON.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from math import ceil
 from typing import Any, Protocol
 
 from .errors import FreeholdError, Invalid, OutcomeUnknown, ToolFailed, ToolThrottled, ToolUnavailable
 from .ports import Tools
+from .value import asdict
 from .values.agent import Auth, Server
 
 # Whoever applies an agent waits for it, for half a minute at most: for one server, and for all that the agent names.
@@ -42,7 +42,10 @@ class Listings:
         seconds = min(SECONDS_EACH, self._until - self._clock())
         if seconds < 1:
             raise _untold(f"all servers of an agent have {SECONDS_IN_ALL} s together, and they are over")
-        question = {"list": asdict(server) | {"tenant": self._tenant, "timeout_seconds": seconds}}
+        auth = server.auth and asdict(server.auth)
+        question = {
+            "list": asdict(server) | {"auth": auth, "tenant": self._tenant, "timeout_seconds": seconds}
+        }
         try:
             told = self._tools.invoke(self._function, question, timeout_seconds=ceil(seconds))
         except FAILURES as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from . import run_event
@@ -16,6 +15,7 @@ from .deciding import current, go_on
 from .ending import EndCollaborators, cancel_run, deliver
 from .errors import Conflict, Invalid, NotFound, StaleWrite, StoreUnavailable
 from .ports import Notices
+from .value import Value, replace
 from .values.agent import Agent
 from .values.decision import Escalation, Pending
 from .values.history import History
@@ -29,8 +29,7 @@ NOT_ASKED = "The agent could not be asked: {why}."
 FREEHOLD = Decider("freehold")
 
 
-@dataclass(frozen=True, slots=True)
-class ParkCollaborators:
+class ParkCollaborators(Value):
     ends: EndCollaborators
     begins: BeginCollaborators
     notices: Notices

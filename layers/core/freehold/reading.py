@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from .ports import Sessions
+from .value import Value, replace
 from .values.conversation import Compaction, Place
 from .values.history import History
 from .values.run import Run, RunKey
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Value):
     """A run as it is written, and the compaction that stands for what came before."""
 
     current: History

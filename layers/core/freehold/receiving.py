@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 
 from .approving import Asked, Decider
 from .beginning import Request, already_begun, begin_run
@@ -13,14 +12,14 @@ from .deciding import decide_call, joined
 from .errors import Conflict, FreeholdError, Invalid, NotFound, SessionBusy, StaleWrite
 from .parking import ParkCollaborators, announce
 from .ports import Sessions
+from .value import Value, replace
 from .values.decision import Message, Pending
 from .values.run import Run, RunKey, Session
 
 RECEIVE_ATTEMPTS = 50
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiveCollaborators:
+class ReceiveCollaborators(Value):
     parks: ParkCollaborators
     new_id: Callable[[], str]
     # Pauses between attempts at a crowded session.

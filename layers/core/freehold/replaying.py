@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from .errors import Conflict, NotFound, StaleWrite
 from .ports import Agents, Sessions
 from .repeated import run_under
+from .value import Value
 from .values.agent import Agent
 from .values.run import Principal, Run, RunKey, Session
 
@@ -15,8 +15,7 @@ TRIGGER = "replay"
 ATTEMPTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayCollaborators:
+class ReplayCollaborators(Value):
     """`pin` stores a snapshot of the run's agent with the other model, and gives its digest."""
 
     sessions: Sessions

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from . import compacting, context
@@ -20,6 +19,7 @@ from .ports import Agents, Memories, Models, Sessions
 from .reading import Reading, read
 from .state import run_of
 from .tokens import first_tokens
+from .value import Value, replace
 from .values.agent import Agent
 from .values.conversation import Compaction, Place
 from .values.history import History
@@ -34,8 +34,7 @@ NOTES_TOKENS = 4_000
 PORTIONS, LEAST_SECONDS, MOST_TURNS = 5, 20, 50
 
 
-@dataclass(frozen=True, slots=True)
-class SummaryInvocation:
+class SummaryInvocation(Value):
     """What the state machine passes on. `remaining_ms` is what is left of this Lambda invocation."""
 
     key: RunKey
@@ -51,8 +50,7 @@ class SummaryInvocation:
         return cls(key, execution, event["step"], event["attempt"], remaining_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class SummaryCollaborators:
+class SummaryCollaborators(Value):
     sessions: Sessions
     memories: Memories
     agents: Agents

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 
 from .approving import Asked, Decider
 from .beginning import activated, continue_run, start_run
@@ -14,6 +13,7 @@ from .erasing import ErasingCollaborators, retire
 from .errors import Conflict, NotFound, StaleWrite, StoreUnavailable, SummaryUnusable
 from .parking import ParkCollaborators, announce
 from .ports import SHARDS
+from .value import Value, astuple, replace
 from .values.decision import EXPIRED
 from .values.run import Run, RunError, RunKey
 
@@ -32,8 +32,7 @@ FIRST_SUMMARY_PAUSE_MS, LONGEST_SUMMARY_PAUSE_MS = 5 * 60_000, 6 * 3_600_000
 MAX_SUMMARY_ATTEMPTS = 18
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
+class Swept(Value):
     """How many runs needed what."""
 
     seen: int = 0
@@ -49,7 +48,7 @@ class Swept:
     expired: int = 0
 
     def __add__(self, other: Swept) -> Swept:
-        return Swept(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+        return Swept(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
 def sweep(

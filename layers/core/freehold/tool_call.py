@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from . import built_in_tools, recorded, tool_event
@@ -13,6 +12,7 @@ from .errors import CallInProgress, OutcomeUnknown, StaleWrite, ToolFailed, Tool
 from .ports import Agents, HttpTools, McpTools, Sessions, Tools
 from .state import run_of
 from .tool_event import idempotency_key
+from .value import Value, replace
 from .values.agent import Server, Tool
 from .values.decision import Decision
 from .values.run import UNKNOWN, CallOutcome, Lap, LateResult, Marker, Result, Run, RunKey
@@ -24,8 +24,7 @@ READ_AGAIN = 5
 TIMEOUT_MARGIN_SECONDS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class ToolInvocation:
+class ToolInvocation(Value):
     """What the state machine passes to RunTool. `remaining_ms` is what is left of this Lambda invocation."""
 
     key: RunKey
@@ -42,8 +41,7 @@ class ToolInvocation:
         return cls(key, execution, event["lap"], event["call"], event["attempt"], remaining_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCollaborators:
+class ToolCollaborators(Value):
     sessions: Sessions
     agents: Agents
     tools: Tools

@@ -6,10 +6,10 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 from .errors import Conflict, Invalid, Problem
+from .value import Value, replace
 from .values.trigger import Trigger
 
 PLACEHOLDER = re.compile(r"\{\{\s*([^.{}\s]+(?:\.[^.{}\s]+)*)\s*\}\}")
@@ -116,8 +116,7 @@ class Alarms(Protocol):
     def disarm(self, trigger: Trigger) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class TriggerCollaborators:
+class TriggerCollaborators(Value):
     triggers: Triggers
     rules: Alarms
     schedules: Alarms

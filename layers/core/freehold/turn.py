@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any
 
 from . import compacting
@@ -26,6 +25,7 @@ from .ports import Agents, LiveTexts, Memories, Models, Sessions
 from .reading import Reading, read
 from .state import run_of
 from .telling import Audience
+from .value import Value, replace
 from .values.agent import Agent, Tool
 from .values.history import History
 from .values.model import ToolUse
@@ -42,8 +42,7 @@ TIMEOUT_MARGIN_SECONDS = 5
 DISCARD_ATTEMPTS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(Value):
     """What the state machine passes to InvokeModel: which run, and what happened since the last lap.
 
     `failed` are calls of the last lap that the Map gave up on; `attempt` counts the retries of this state; `events`
@@ -72,8 +71,7 @@ class Invocation:
         return cls(key, execution, failed, event["attempt"], event["events"], remaining_ms, compact, summary)
 
 
-@dataclass(frozen=True, slots=True)
-class Collaborators:
+class Collaborators(Value):
     """All that `take_turn` needs from outside. `check` says what is wrong with a call's arguments, or None."""
 
     sessions: Sessions

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from .errors import NotFound
 from .following import Ask, Cursor, Event, View, follow
 from .ports import Agents, LiveTexts, Sessions
+from .value import Value, replace
 from .values.agent import Agent
 from .values.decision import Decision
 from .values.history import Glance, History
@@ -28,8 +29,7 @@ LAPS_AT_ONCE = 5
 LONGEST_RESULT = 16_000
 
 
-@dataclass(frozen=True, slots=True)
-class WatchCollaborators:
+class WatchCollaborators(Value):
     """All that a watcher needs from outside."""
 
     sessions: Sessions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, cast
 from urllib.parse import quote
 
@@ -11,6 +10,7 @@ from . import json_document
 from .errors import Denied, Invalid
 from .ports.arrivals import Access, Triggers
 from .triggering import is_granted
+from .value import Value, field
 from .values.access import AccessEntry, EntryKind
 from .values.arrival import Arrival
 from .values.content import Image
@@ -27,8 +27,7 @@ FREEHOLD = "freehold"
 MOST_HOPS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Value):
     """What a message says itself of the run that it asks for; all of it was checked."""
 
     agent: str
@@ -52,8 +51,7 @@ class Reader(Protocol):
     def __call__(self, given: object, group: str | None = None) -> Asked: ...
 
 
-@dataclass(frozen=True, slots=True)
-class WayCollaborators:
+class WayCollaborators(Value):
     """`incoming_events` is the ARN of the one queue whose messages AWS alone writes: what they name is believed.
 
     `filled` puts what an event has into a trigger's templates.
@@ -66,8 +64,7 @@ class WayCollaborators:
     incoming_events: str
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Value):
     """By which way a message came, and so as whose. `asked` reads what it asks for; `hops`: see `Run`.
 
     `answers`: see `Request`.

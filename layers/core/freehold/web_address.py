@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from .value import Value
 
 Address = IPv4Address | IPv6Address
 
@@ -48,8 +49,7 @@ _SPECIAL_IPV6 = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class WebAddress:
+class WebAddress(Value):
     """A URL, read. `host` is in lower case, an IPv6 address without its brackets; `path` and `query` as they stand."""
 
     scheme: str

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from .tokens import first_tokens, tokens
+from .value import Value, replace
 from .values.agent import Context
 from .values.model import AssistantMessage, Message, ToolMessage, ToolOutcome, UserMessage
 
@@ -32,8 +32,7 @@ READ_MORE = '; read_more {{"call": "{call}", "from": {start}}} reads on'
 LEFT_OUT = "[{count} steps that followed this message are not shown]"
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Value):
     """What a request may take. `window` is the model's own count; the others are tokens as `tokens` counts them.
 
     `history` is what messages may take, `full` where the oldest of them are to be compacted.

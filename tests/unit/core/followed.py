@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from freehold.following import (
@@ -20,6 +20,7 @@ from freehold.following import (
     follow,
 )
 from freehold.http.events import cursor_text, read_cursor
+from freehold.value import astuple, replace
 from freehold.values.agent import Agent, ModelChoice, Tool
 from freehold.values.content import Usage
 from freehold.values.decision import Decision, Pending

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from freehold.errors import (
 )
 from freehold.ports import Model, Tell
 from freehold.telling import Audience
+from freehold.value import replace
 from freehold.values.agent import Agent, Limits, ModelChoice
 from freehold.values.history import History
 from freehold.values.model import Image, ModelEntry, ModelReply, ModelRequest, Price, UserMessage

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from freehold.following import Cursor
 from freehold.http.events import cursor_text, read_cursor
+from freehold.value import replace
 
 from .followed import Record
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from freehold.triggering import (
     settle,
     sources_of,
 )
+from freehold.value import replace
 from freehold.values.run import Principal
 from freehold.values.trigger import Trigger
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +16,7 @@ from converse_rules import converse_problems
 from freehold.adapters.converse import Converse
 from freehold.adapters.converse_request import converse_request
 from freehold.errors import ModelRejected
+from freehold.value import replace
 from freehold.values.model import (
     AssistantMessage,
     Message,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from freehold.adapters.bedrock_http import BedrockHttp
 from freehold.adapters.responses import Responses
 from freehold.adapters.responses_reply import read_response
 from freehold.errors import ContextTooLong, ModelRejected, ModelThrottled, ModelUnavailable
+from freehold.value import replace
 from freehold.values.agent import Inference
 from freehold.values.model import (
     AssistantMessage,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from freehold.adapters.responses_reasoning import kept
 from freehold.adapters.responses_request import responses_request
+from freehold.value import replace
 from freehold.values.agent import Inference
 from freehold.values.model import (
     AssistantMessage,

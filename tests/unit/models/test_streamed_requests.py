@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from freehold.adapters.openai_compatible import OpenAICompatible
 from freehold.adapters.responses import Responses
 from freehold.errors import ContextTooLong, FreeholdError, ModelRejected, ModelThrottled, ModelUnavailable
 from freehold.ports import Model
+from freehold.value import replace
 from freehold.values.model import AssistantMessage, ModelEntry, ModelRequest, UserMessage
 from model_server import ModelServer, Reply, ask, fail, say
 from streamed import chat_events, converse_frames, frame

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from ..errors import Conflict, Invalid, NotFound, StaleWrite
+from ..value import replace
 from ..values.access import SCOPES, TENANT, AccessEntry, EntryKind, aws_principal
 from . import keys
 from .table import Item, Table

@@ -7,12 +7,12 @@ import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from ..errors import Conflict, Invalid, NotFound, StaleWrite
+from ..value import replace
 from ..values.agent import DRAFT, Agent, ModelChoice, PinnedAgent
 from ..values.precondition import ANYTHING, Precondition
 from ..values.run import Session

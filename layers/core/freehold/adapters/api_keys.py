@@ -7,10 +7,10 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Invalid, NotFound, StaleWrite
+from ..value import Value
 from ..values.access import SCOPES, TENANT
 from . import keys, pages
 from .table import Table
@@ -18,8 +18,7 @@ from .table import Table
 KEY = re.compile(r"fh_(?P<tenant>[a-z0-9-]{1,40})_(?P<id>[a-f0-9]{12})_(?P<secret>[a-f0-9]{64})")
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKey:
+class ApiKey(Value):
     """A stored key. Times are epoch seconds."""
 
     tenant: str
@@ -30,8 +29,7 @@ class ApiKey:
     expires_at: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class NewKey:
+class NewKey(Value):
     """The only moment at which the key's text exists."""
 
     key: ApiKey

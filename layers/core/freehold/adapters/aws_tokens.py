@@ -6,9 +6,9 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..errors import Denied, Invalid
+from ..value import Value
 from ..values.access import SCOPES, Identity, aws_principal
 from ..values.run import Principal
 from . import keys
@@ -22,8 +22,7 @@ LIFETIME_SECONDS = 3600
 LONGEST_ARN = 256
 
 
-@dataclass(frozen=True, slots=True)
-class NewToken:
+class NewToken(Value):
     """The only moment at which the token's text exists. `expires_at` is epoch seconds."""
 
     token_id: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import IdempotencyKeyReused, RequestInProgress, StaleWrite, StoreUnavailable
+from ..value import Value, replace
 from . import keys
 from .items import IDEMPOTENCY_SECONDS, new_or_expired
 from .table import Item, Table, Values
@@ -17,8 +17,7 @@ CLAIM_MS = 60_000
 HELD = "attempt = :attempt"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Value):
     """The right to do what a request asks. `id` is the same for each attempt at it, and for no other request.
 
     `attempt` names this one. `again`: an attempt before it may have got some way.
@@ -32,8 +31,7 @@ class Claim:
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Value):
     """What an earlier attempt has answered."""
 
     status: int

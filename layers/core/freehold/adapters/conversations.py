@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from itertools import islice
 
 from ..errors import StaleWrite
+from ..value import replace
 from ..values.conversation import Erased, Lease, Link
 from ..values.run import Principal, Run, RunKey, Session
 from . import keys

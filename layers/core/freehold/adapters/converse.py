@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Generator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.eventstream import ParserError
@@ -26,6 +25,7 @@ from urllib3.exceptions import HTTPError
 
 from ..errors import ContextTooLong, ModelRejected, ModelThrottled, ModelUnavailable
 from ..ports import Tell
+from ..value import replace
 from ..values.model import AssistantMessage, Message, ModelEntry, ModelReply, ModelRequest
 from ..values.text import without_arns
 from .converse_reply import read_reply

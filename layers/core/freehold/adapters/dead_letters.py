@@ -10,12 +10,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import StoreUnavailable
+from ..value import Value, replace
 from ..values.arrival import Arrival
 from .letters import Letter, attributes, attributes_of, read
 
@@ -31,8 +31,7 @@ MOST_SEEN = 2_000
 FIFO = ".fifo"
 
 
-@dataclass(frozen=True, slots=True)
-class Redriven:
+class Redriven(Value):
     """What was put back, and what could not or may not be. `complete` is False where the same again may do more."""
 
     back: Sequence[Letter]

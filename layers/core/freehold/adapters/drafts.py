@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
+from ..value import Value
 from . import keys
 from .routes import Routes
 from .routes import of as routes_of
 from .table import Item
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Value):
     """What `GET /agents/{name}` shows. `latest_version` is 0 before the first; numbers are never used again."""
 
     name: str
@@ -62,8 +61,7 @@ class Draft:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Value):
     version: int
     digest: str
     created_at: int
@@ -73,8 +71,7 @@ class Version:
         return cls(int(item["sk"].removeprefix("VERSION#")), item["digest"], item["created_at"])
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(Value):
     """The versions that it leads to, with their weights."""
 
     alias: str

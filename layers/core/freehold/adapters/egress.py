@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -17,6 +16,7 @@ from typing import Protocol
 
 from .. import web_address
 from ..errors import ToolFailed, ToolUnavailable
+from ..value import Value
 from ..values.agent import Server
 from ..web_address import WebAddress
 
@@ -24,8 +24,7 @@ LOOKUP_SECONDS = 5.0
 ON_LOOPBACK = "which tools may ask only on a local stack started with `freehold up --tools-on-loopback`"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Value):
     """Where to connect. `addresses` were all checked, and are to be tried in that order; `host` is for TLS."""
 
     scheme: str

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import StoreUnavailable
+from ..value import Value
 from ..values.run import Run
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ STATES: dict[str, Literal["alive", "aborted", "dead"]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class StateMachines:
+class StateMachines(Value):
     """Names, not ARNs: a function that knew its state machine's ARN from the template would be circular."""
 
     region: str

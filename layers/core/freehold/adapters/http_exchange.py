@@ -9,12 +9,12 @@ import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import TYPE_CHECKING
 
 from ..errors import OutcomeUnknown, ToolFailed, ToolUnavailable
+from ..value import Value
 from .egress import Target
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ _COMPRESSED = ("gzip", "x-gzip", "deflate")
 Dial = Callable[[str, int, float], socket.socket]
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(Value):
     """A request as it goes over the wire; `place` is path and query, encoded."""
 
     method: str
@@ -41,8 +40,7 @@ class Outgoing:
     body: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(Value):
     """A whole answer, whatever its status. `headers` are in lower case; `body` is no longer compressed."""
 
     status: int
@@ -61,8 +59,7 @@ def public_certificates() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-@dataclass(frozen=True)
-class Exchange:
+class Exchange(Value):
     """Sends requests. Each has a connection of its own: whether a used one still stands is known too late.
 
     `tls` gives what verifies certificates, once it is needed.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC
 from email.message import Message
 from email.utils import parsedate_to_datetime
@@ -13,6 +12,7 @@ from urllib.parse import quote, unquote_plus, urljoin
 
 from .. import web_address
 from ..errors import ToolFailed, ToolThrottled, ToolUnavailable
+from ..value import Value, replace
 from ..values.agent import Server
 from ..values.tool import HttpAnswer, HttpRequest
 from .egress import LOOKUP_SECONDS, Pinned, places
@@ -30,8 +30,7 @@ _SAFE = ("GET", "HEAD")
 _WITH_BODY = ("POST", "PUT", "PATCH")
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Value):
     """What stays the same from request to request of one call. `deadline` is by the exchange's clock."""
 
     server: Server

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 import jwt
@@ -16,6 +15,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from .. import web_address
 from ..errors import IssuerUnavailable, OutcomeUnknown, ToolFailed, ToolUnavailable
+from ..value import Value
 from .egress import Pinned
 from .http_exchange import Exchange, Outgoing
 
@@ -32,8 +32,7 @@ LEAST_RSA_BITS = 2048
 Get = Callable[[str, float], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class IssuerKey:
+class IssuerKey(Value):
     """A public key, and what it may have signed with: the kind of key decides that, not the token."""
 
     key: Any

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from ..value import Value
 from ..values.arrival import Arrival, first_id, sent_first
 
 # Of a message, its attributes included.
@@ -16,8 +16,7 @@ UNSENDABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 TEXT = "String"
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(Value):
     """A dead letter. `source` is the ARN of the queue that it lay in.
 
     One that SQS moved by itself (`moved`) has the attributes that its sender gave it: nothing is believed but where SQS
@@ -27,8 +26,8 @@ class Letter:
     id: str
     at: int
     body: str
-    queue_url: str = field(repr=False)
-    handle: str = field(repr=False)
+    queue_url: str
+    handle: str
     moved: bool = False
     source: str | None = None
     reason: str | None = None

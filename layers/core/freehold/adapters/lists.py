@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
 import msgspec
 
+from ..value import Value
 from ..values.decision import Parked
 from ..values.memory import Summary
 from ..values.run import Lap, Run, RunKey, Session
@@ -29,8 +29,7 @@ def sent_bytes(value: object) -> int:
     return len(msgspec.json.encode(msgspec.json.encode(value).decode()))
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Value):
     """Records, each with its turn. `token` is None on the last page."""
 
     records: tuple[tuple[int, Record], ...]

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -17,6 +16,8 @@ import urllib3
 
 from freehold.errors import ModelUnavailable
 from freehold.values.text import without_arns
+
+from ..value import Value
 
 LONGEST_ANSWER = 32 * 1024 * 1024
 # In words about streaming, which are not those of gateways about what stands behind them.
@@ -26,8 +27,7 @@ _CONNECT_SECONDS = 10.0
 _LATE_SECONDS = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Value):
     """Any HTTP answer, whatever its status. `headers` are found in upper and lower case."""
 
     status: int

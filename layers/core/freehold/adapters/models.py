@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..errors import ModelRejected
 from ..ports import Model
+from ..value import Value, replace
 from ..values.agent import ModelChoice
 from ..values.model import ModelEntry
 from .catalog import Catalog
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 REHEARSAL = "rehearsal"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelSettings:
+class ModelSettings(Value):
     """`source` is `catalog` (each model by its own API), or `rehearsal` or `openai_compatible` for every model.
 
     `name` replaces the model's id in requests to `url`, for servers that know it by another name.
@@ -33,8 +32,7 @@ class ModelSettings:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Bedrock:
+class Bedrock(Value):
     """How to reach Bedrock: `client` gives one whose reads wait for so many seconds, `http` signs and sends."""
 
     client: Callable[[int], BedrockRuntimeClient]

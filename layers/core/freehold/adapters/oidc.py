@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 import jwt
 
+from ..value import Value
 from ..values.access import SCOPES, TENANT, Identity
 from ..values.run import Principal
 from .issuer_keys import IssuerKey, IssuerKeys
@@ -24,8 +24,7 @@ SUBJECT = re.compile(r"[!-~]{1,256}")
 _FAULTS = (jwt.PyJWTError, ValueError, TypeError, KeyError, OverflowError, RecursionError)
 
 
-@dataclass(frozen=True, slots=True)
-class Issuer:
+class Issuer(Value):
     """Whom we believe, and what its claims mean. `tenant` is everybody's, or blank: then `tenant_claim` tells.
 
     Of the values of `scopes_claim`, those count that are one of our scopes once `scope_prefix` is taken away.

@@ -7,12 +7,14 @@ models and tools said) apart from its counters, so that content can lie in S3 an
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from dataclasses import MISSING, fields, replace
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import fields
 
+from ..value import replace
 from ..values.content import Image
 from ..values.conversation import Compaction, Lease, Link
 from ..values.decision import Decision, Message, Parked, Refusal
@@ -49,17 +51,6 @@ KINDS: dict[type, str] = {
 REQUIRED = object()
 # Conditions are on them, so they are always there.
 ALWAYS = frozenset(("rev", "through_turn"))
-DEFAULTS: dict[type, dict[str, Any]] = {
-    record: {
-        each.name: msgspec.to_builtins(each.default, builtin_types=(Decimal,))
-        for each in fields(record)
-        if each.default is not MISSING and each.name not in ALWAYS
-    }
-    for record in KINDS
-}
-NAMES: dict[type, frozenset[str]] = {
-    record: frozenset(each.name for each in fields(record)) for record in KINDS
-}
 TYPES: dict[str, type[Record]] = {kind: record for record, kind in KINDS.items()}
 
 CONTENT: dict[str, tuple[str, ...]] = {
@@ -92,7 +83,7 @@ class Records:
         """Without a `folder` its content lies in the item, however large it is."""
         kind = KINDS[type(record)]
         data = msgspec.to_builtins(record, builtin_types=(Decimal,))
-        carried, defaults = data.pop("carried", {}), DEFAULTS[type(record)]
+        carried, defaults = data.pop("carried", {}), _defaults(type(record))
         content = {name: data.pop(name) for name in CONTENT.get(kind, ())}
         told = {name: value for name, value in content.items() if value and value != defaults.get(name)}
         # What a field has anyway is not stored: a lap is written once and billed by its bytes.
@@ -147,10 +138,20 @@ class Records:
         empty = {"input": "", "text": "", "calls": (), "content": ""}
         kind_content = CONTENT.get(KINDS[expected], ())
         found = {**{k: v for k, v in empty.items() if k in kind_content}, **own, **told}
-        names = NAMES[expected]
+        names = expected.__struct_fields__
         if "carried" in names:
-            found["carried"] = {name: found.pop(name) for name in found.keys() - names}
+            found["carried"] = {name: found.pop(name) for name in found.keys() - {*names}}
         return found
+
+
+@cache
+def _defaults(record: type[Record]) -> dict[str, Any]:
+    """What its fields have anyway, as an item has it."""
+    return {
+        each.name: msgspec.to_builtins(each.default, builtin_types=(Decimal,))
+        for each in fields(record)
+        if each.default is not msgspec.NODEFAULT and each.name not in ALWAYS
+    }
 
 
 def folder(key: RunKey) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import chain
 
+from ..value import replace
 from ..values.content import Image
 from ..values.conversation import Compaction, Place
 from ..values.decision import Decision

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from ..errors import StaleWrite, StoreUnavailable
+from ..value import replace
 from ..values.conversation import Compaction, Lease
 from ..values.memory import Summary
 from ..values.run import Discarded, Lap, LateResult, Marker, Result, Run, RunKey, Session

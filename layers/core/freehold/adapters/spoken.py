@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 
 from ..ports import Tell
+from ..value import replace
 from ..values.model import ModelReply
 
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -7,12 +7,12 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from html.entities import codepoint2name
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from .. import web_address
 from ..errors import ToolFailed, ToolUnavailable
+from ..value import Value
 from ..values.agent import Auth, Server
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ _ENTITIES = codepoint2name | {ord("'"): "apos"}
 _SHORT = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Value):
     """What a request carries beside its own. None of the `secrets` may be told to anybody but its server."""
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -36,8 +35,7 @@ class Credentials:
     secrets: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Value):
     """A request before it has credentials; all of it is signed where it is to be. `url` is whole, query included."""
 
     method: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from ..errors import StaleWrite
+from ..value import replace
 from ..values.decision import Decision, Message, Refusal
 from ..values.run import Principal, Result, Run, RunKey, Session
 from . import keys

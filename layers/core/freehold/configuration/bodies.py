@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from freehold.configuration.arguments import plain_object
 from freehold.configuration.paths import at, choices
 from freehold.configuration.styles import Style, styles_of_form
+from freehold.value import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,8 +25,7 @@ class NoTool(Exception):
     """The operation is sound, but nothing that a model could call."""
 
 
-@dataclass(frozen=True)
-class Body:
+class Body(Value):
     """A body as it is asked for: its bare media type, for tools look it up without a charset, and its schema.
 
     `styles` are those of a form's fields, where the document says any.

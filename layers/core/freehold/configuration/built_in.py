@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from freehold.built_in_tools import TOOLS, escalate_when
 from freehold.configuration.group import MOST_TOOLS
 from freehold.configuration.paths import at, show
 from freehold.errors import Problem
+from freehold.value import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from freehold.values.agent import Tool
 
 
-@dataclass(frozen=True)
-class Addition:
+class Addition(Value):
     """A tool that no action group describes; `path` leads to what asks for it."""
 
     path: str

@@ -34,6 +34,7 @@ from freehold.configuration.unsupported import UNUSED_IN_AGENT, UNUSED_IN_GROUP,
 from freehold.configuration.validation import parse
 from freehold.decide import MODEL_TIMEOUT_SECONDS
 from freehold.errors import Denied, Invalid, NotFound, Problem
+from freehold.value import Value
 from freehold.values.agent import Agent, Approvals, Context, Inference, Limits, Memory, Tool
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ MOST_PROBLEMS = 50
 FAST_SECONDS = 240
 
 
-@dataclass(frozen=True)
-class Compiled:
+class Compiled(Value):
     """A configuration that holds. `source` is what was sent, schemas that were read put in as payload."""
 
     agent: Agent

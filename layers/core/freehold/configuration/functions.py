@@ -33,7 +33,7 @@ def function_tools(schema: FunctionSchema, group: Group, path: str) -> list[Tool
         try:
             tools.append(_tool(function, group, here))
         except Invalid as error:
-            group.problems += error.problems
+            group.problems.extend(error.problems)
     return tools
 
 

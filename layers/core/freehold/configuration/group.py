@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from freehold.value import Value, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +18,7 @@ MOST_TOOLS = 128
 MOST_NAMED = 5
 
 
-@dataclass
-class Group:
+class Group(Value):
     """The action group that tools are made for. `problems` and `warnings` are added to."""
 
     name: str

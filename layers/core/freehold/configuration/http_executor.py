@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from pydantic import Field
@@ -14,6 +13,7 @@ from freehold.configuration.paths import at, show
 from freehold.configuration.server_auth import AuthDocument, Place, Url, auth_problems, server
 from freehold.errors import Invalid, Problem
 from freehold.http_request import NEVER_ARGUMENTS
+from freehold.value import replace
 from freehold.values.agent import Server
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 
 from pydantic import BeforeValidator, Field
@@ -19,6 +18,7 @@ from freehold.configuration.server_auth import AuthDocument, Place, Url, auth_pr
 from freehold.configuration.tool_options import ToolOptions
 from freehold.configuration.wording import for_tool
 from freehold.errors import Invalid, Problem
+from freehold.value import replace
 from freehold.values.agent import Server, Tool
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def mcp_tools(executor: McpExecutor, group: Group, servers: McpServers | None, p
     try:
         listed = [_plain(definition) for definition in servers.tools(source)]
     except Invalid as error:
-        group.problems += [Problem(at(path, "url"), str(problem)) for problem in error.problems]
+        group.problems.extend(Problem(at(path, "url"), str(problem)) for problem in error.problems)
         return []
     made = _Tools(source, group, path, {str(one.get("name", "")): one for one in listed})
     twice = [name for name, count in Counter(str(one.get("name")) for one in listed).items() if count > 1]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from freehold.value import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ from freehold.configuration.selection import (
 from freehold.configuration.validation import parse
 from freehold.configuration.wording import for_tool
 from freehold.errors import Invalid, Problem
+from freehold.value import replace
 from freehold.values.agent import Tool
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def openapi_tools(text: str, wanted: Sequence[str] | None, group: Group, path: s
         operations, faulty = _selected(document, references, wanted, path)
         faults, passed_over = faults_in(excerpt(document, operations), references, path)
     except Invalid as error:
-        group.problems += error.problems
+        group.problems.extend(error.problems)
         return []
     group.warn(path, "is no valid OpenAPI, in what makes no difference to a tool", [*map(str, passed_over)])
     return _Tools(document, References(document, faults), group, path, faulty).made_of(operations)
@@ -142,7 +143,7 @@ class _Tools:
             message = f"has no operation that can be a tool: {'; '.join(self.left_out[:MOST_NAMED])}"
             wrong = self.faulty or [Problem(at(self.path, "paths"), message)]
         # Operations may share what is wrong.
-        self.group.problems += islice(dict.fromkeys(wrong), MOST_PROBLEMS)
+        self.group.problems.extend(islice(dict.fromkeys(wrong), MOST_PROBLEMS))
         return tools
 
     def _warn(self) -> None:

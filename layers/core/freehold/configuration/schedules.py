@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from freehold.built_in_tools import time_zone, time_zones
 from freehold.configuration.paths import choices, close_to, show
+from freehold.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +24,7 @@ _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT",
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(Value):
     """A field of cron: numbers from `least` to `most`, or `names` of them. `special` is what no other field has."""
 
     name: str

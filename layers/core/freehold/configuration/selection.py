@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,6 +10,7 @@ from freehold.configuration.openapi import METHODS, read_openapi
 from freehold.configuration.paths import at, choices, show
 from freehold.configuration.references import References, refs_in, steps_of
 from freehold.errors import Invalid, Problem
+from freehold.value import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -24,8 +24,7 @@ _ANY_RESPONSES: Schema = {"default": {"description": ""}}
 _MOST_HINTS, _MOST_COMPARED = 5, 2_000
 
 
-@dataclass(frozen=True)
-class Operation:
+class Operation(Value):
     """One operation where it stands. `named` says that it was asked for by its own name."""
 
     url: str

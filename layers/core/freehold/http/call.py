@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..ending import EndCollaborators
+from ..value import Value, field
 from ..values.precondition import Precondition
 from . import preconditions
 from .caller import Caller
 from .shapes import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Value):
     """`ids` are those in the path. `headers` are found in upper and lower case. `context` is API Gateway's own.
 
     `ends` makes what the ends of runs need: few calls end one.
@@ -44,8 +43,7 @@ class Call:
         return preconditions.read(self.headers)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Value):
     """`body` is None where there is nothing to say. `noted` is a line of the log, by its message, if there is one."""
 
     body: Json | None = None

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..approving import Decider
 from ..errors import Denied
+from ..value import Value
 from ..values.run import Principal
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Value):
     """Who asks, as the authorizer established it."""
 
     tenant: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import astuple, dataclass, replace
 from typing import Any, cast
 from zlib import crc32
 
@@ -23,6 +22,7 @@ from ..following import (
     ToolFinished,
     ToolStarted,
 )
+from ..value import Value, astuple, replace
 from ..values.history import Excerpt
 from ..values.run import Lap, RunKey
 from ..waiting import call_id
@@ -47,8 +47,7 @@ MOST_EVENTS, MOST_ASKED = 10**9, 1_000
 READERS = frozenset(("read", "run", "admin"))
 
 
-@dataclass(frozen=True, slots=True)
-class Follower:
+class Follower(Value):
     """Somebody who follows a run. `reads`: also what models and tools say on the way."""
 
     watcher: Watcher

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from .. import wiring
+from ..value import Value, replace
 from . import (
     agents,
     approvals,
@@ -30,8 +30,7 @@ from .shapes import Json
 CHOSEN_BY_USERS = ("session_id", "memory_id")
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Value):
     """`path` names its ids in angle brackets. An answer that is no `Answer` is one's body, with status 200."""
 
     method: str

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .. import wiring
 from ..adapters.claims import Claim
 from ..errors import Conflict, NotFound
 from ..triggering import add, remove
+from ..value import replace
 from ..values.agent import DRAFT
 from ..values.trigger import Trigger
 from ..wiring.triggers import triggering, triggers

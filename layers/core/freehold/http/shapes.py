@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from ..adapters.api_keys import ApiKey
 from ..adapters.drafts import Alias, Draft, Version
 from ..adapters.records import Record
+from ..value import asdict
 from ..values.agent import Agent
 from ..values.content import Usage
 from ..values.conversation import Compaction, Erased

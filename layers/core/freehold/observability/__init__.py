@@ -9,11 +9,11 @@ import os
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..errors import FreeholdError
+from ..value import replace
 from .invocation import Telemetry
 from .logs import for_others
 from .observed import (

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +16,7 @@ from ..errors import (
     ToolThrottled,
     ToolUnavailable,
 )
+from ..value import Value, asdict
 from ..values.decision import EXPIRED
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ class ObservedHttpTools:
         return _attempted(
             lambda: tools.call(server, request, **more),
             self._telemetry,
-            event=lambda: as_json(asdict(request)),
-            answer=lambda answer: as_json(asdict(answer)),
+            event=lambda: as_json(request),
+            answer=as_json,
         )
 
 
@@ -86,7 +86,7 @@ class ObservedMcpTools:
             lambda: tools.call(server, name, pin, arguments, **more),
             self._telemetry,
             event=lambda: as_json({"name": name, "arguments": arguments}),
-            answer=lambda answer: as_json(asdict(answer)),
+            answer=as_json,
         )
 
 
@@ -219,7 +219,11 @@ def _count_end(run: Run, telemetry: Telemetry) -> None:
 
 
 def as_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> object:
+    return asdict(value) if isinstance(value, Value) else str(value)
 
 
 def milliseconds_since(began: float) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +49,7 @@ class ObservedModel:
 
     def reply(self, request: ModelRequest, tell: Tell | None = None) -> ModelReply:
         said = self._telemetry.content
-        said("model request", request=lambda: as_json([asdict(each) for each in _news(request.messages)]))
+        said("model request", request=lambda: as_json(_news(request.messages)))
         began = perf_counter()
         try:
             with self._telemetry.segment(self._entry.id, remote=True, model=self._entry.id):
@@ -66,7 +65,7 @@ class ObservedModel:
             raise
         self._count("ModelLatency", milliseconds_since(began))
         self._count_usage(reply)
-        said("model reply", reply=lambda: as_json(asdict(reply)))
+        said("model reply", reply=lambda: as_json(reply))
         return reply
 
     def _count_usage(self, reply: ModelReply) -> None:

@@ -1,1 +1,1 @@
-"""The nouns: plain frozen dataclasses, no behaviour that needs a clock, a network or a store."""
+"""The nouns: frozen values, no behaviour that needs a clock, a network or a store."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, get_args
 
+from ..value import Value
 from .run import Principal
 
 # An AWS principal, a queue, a rule of EventBridge, and the sources of events that a tenant's own triggers may name.
@@ -24,8 +24,7 @@ _AWS_PRINCIPAL = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AccessEntry:
+class AccessEntry(Value):
     """Leads what AWS knows by `name` to a tenant. `scopes` are those of an IAM principal's tokens.
 
     `name` is the ARN of a role, user, queue or rule, or the source of events, at whose end a `*` stands for any text.
@@ -40,8 +39,7 @@ class AccessEntry:
     entry_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Value):
     """Who a credential stands for, and what it lets them do."""
 
     tenant: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
+
+from ..value import Value, field
 
 Place = Literal["path", "query", "header", "cookie", "body", "wholeBody", "function"]
 BuiltIn = Literal["read_more", "current_time", "ask_user", "escalate_to_human"]
@@ -19,8 +20,7 @@ Guard = Literal["confirmation", "approval"]
 DRAFT = "DRAFT"
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Value):
     """Where one key of the model's arguments goes in the tool's event.
 
     `key` is what the model fills in; `name` is what the tool calls it. They differ only where a parameter and a
@@ -37,8 +37,7 @@ class Argument:
     explode: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Auth:
+class Auth(Value):
     """How a server is told who asks. The credentials lie in the tenant's own secret of the name `secret`.
 
     `name` and `place` say where an API key goes; `service` and `region` are what a request is signed for (sigv4),
@@ -55,8 +54,7 @@ class Auth:
     region: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Value):
     """An HTTP or MCP server. Requests go to `url` and what lies under it; `hosts` are others that it may name."""
 
     url: str
@@ -64,8 +62,7 @@ class Server:
     hosts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Collaborator:
+class Collaborator(Value):
     """Another agent that a tool stands for. `relays`: it is told what was said in this conversation before."""
 
     agent: str
@@ -73,8 +70,7 @@ class Collaborator:
     relays: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(Value):
     """One operation of an action group, as offered to the model.
 
     `input_schema` is a JSON Schema of type object. `api_path` and `http_method` (upper case) are set for OpenAPI
@@ -133,8 +129,7 @@ class Tool:
         return (*self.guards, *((asked[self.built_in],) if self.built_in in asked else ()))
 
 
-@dataclass(frozen=True, slots=True)
-class Inference:
+class Inference(Value):
     """Sampling settings; None leaves the model's own default."""
 
     temperature: float | None = None
@@ -144,8 +139,7 @@ class Inference:
     reasoning_effort: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Value):
     """Bounds of one run. A run that meets one ends as STOPPED, with what it reached so far."""
 
     max_laps: int = 25
@@ -156,24 +150,21 @@ class Limits:
     same_call_repeats: int = 3
 
 
-@dataclass(frozen=True, slots=True)
-class ModelChoice:
+class ModelChoice(Value):
     """The model as the agent names it. `api` is given only for models that the catalog does not know."""
 
     model: str
     api: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Value):
     """Sessions are summed up, and the newest `max_recent_sessions` are told to later ones for `storage_days`."""
 
     storage_days: int = 30
     max_recent_sessions: int = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Value):
     """How much of a conversation a model is sent: within `window_tokens` (None: the model's own window).
 
     The oldest part is compacted once the conversation fills `compact_at` of the window.
@@ -183,8 +174,7 @@ class Context:
     compact_at: float = 0.6
 
 
-@dataclass(frozen=True, slots=True)
-class Approvals:
+class Approvals(Value):
     """How long a parked run waits, and who approves: principals (`key:…`) and scopes (`scope:approve`).
 
     `not_requester`: whoever asked for the run may not, whatever else they are.
@@ -195,8 +185,7 @@ class Approvals:
     not_requester: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(Value):
     """A compiled agent: the unit that is frozen by digest, pinned by a session and read by every step."""
 
     name: str
@@ -227,8 +216,7 @@ class Agent:
         return next((tool for tool in self.tools if tool.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class PinnedAgent:
+class PinnedAgent(Value):
     """The agent version that an alias stands for at this moment."""
 
     agent: Agent

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Self
+
+from ..value import Value
 
 # As SQS has them.
 DEDUPLICATION = re.compile(r"[!-~]{1,128}")
 SENDER = re.compile(r"[!-~]{1,256}")
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Value):
     """A message as its queue hands it over, for the `received`th time. `queue` is the queue's ARN.
 
     `deduplication` tells it from the others of its queue; where a queue has no such ids, it is the message's own. One

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from ..value import Value
 
 ImageFormat = Literal["png", "jpeg", "gif", "webp"]
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Value):
     """A picture in a user's message, of `size` bytes.
 
     `data` is base64; a stored one has its `reference` instead until it is sent.
@@ -21,8 +21,7 @@ class Image:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Value):
     """Tokens as the provider counted them.
 
     `cached_tokens` were read from its cache, `cache_written_tokens` written to it: both are part of `input_tokens`.
@@ -46,8 +45,7 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Fallback:
+class Fallback(Value):
     """Why another model than the agent's first answered: the `error` (a class name) that the model `after` met."""
 
     after: str

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
+from ..value import Value, astuple
 from .content import Usage
 from .memory import Summary
 from .run import Principal, RunKey, Session, Totals
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(Value, order=True):
     """Where in a conversation something begins: in turn `turn`, after its first `laps` laps."""
 
     turn: int = 1
     laps: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Compaction:
+class Compaction(Value):
     """Stands in the place of all that came before `begins`. What it stands for stays readable.
 
     It was made in turn `turn`, after its lap `lap`. `covered` sums up the laps of turn `begins.turn` that it
@@ -40,8 +38,7 @@ class Compaction:
     covered: Totals = Totals()
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Value):
     """How long a conversation is kept: until `due_at` (epoch ms), and longer as long as its session points to it.
 
     `erased_at` is set once it was erased: the lease then waits for what a late step may still write; `on_request` where
@@ -65,8 +62,7 @@ class Lease:
         return RunKey(self.tenant, self.conversation, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Value):
     """Leads from a principal to a conversation that it wrote to or, with a `memory_id`, to what is remembered of it.
 
     `expires_at` is epoch seconds; None where it goes with the conversation. `decided`: they have decided about a call
@@ -88,8 +84,7 @@ class Link:
 Named = Session | Lease | Link | Summary
 
 
-@dataclass(frozen=True, slots=True)
-class Erased:
+class Erased(Value):
     """How much was erased."""
 
     sessions: int = 0
@@ -99,4 +94,4 @@ class Erased:
     summaries: int = 0
 
     def __add__(self, other: Erased) -> Erased:
-        return Erased(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+        return Erased(*map(sum, zip(astuple(self), astuple(other), strict=True)))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from ..value import Value
 from .agent import Wait
 
 Verdict = Literal["approve", "deny", "result"]
@@ -12,8 +12,7 @@ Verdict = Literal["approve", "deny", "result"]
 EXPIRED = "freehold:expired"
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(Value):
     """What a parked run waits for. `digest` names run, call, tool and arguments: a decision repeats it."""
 
     lap: int
@@ -22,8 +21,7 @@ class Pending:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class ParentCall:
+class ParentCall(Value):
     """The call of another agent's run that a run answers. `agents` are those above it, the first one first."""
 
     run_id: str
@@ -32,8 +30,7 @@ class ParentCall:
     agents: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Escalation:
+class Escalation(Value):
     """A session is in the hands of a person since `at` (epoch ms), by call `call` of lap `lap` of turn `turn`."""
 
     turn: int
@@ -44,8 +41,7 @@ class Escalation:
     summary: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Value):
     """What was decided of one call, once. `request` is the digest of all that was sent: it tells a repeat.
 
     `by` is `type:id` of the principal, or a run's id where another agent answered. `digest` is what the call and its
@@ -63,8 +59,7 @@ class Decision:
     comment: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Value):
     """A decision that was not taken, and why. `call` is as it was sent."""
 
     id: str
@@ -75,8 +70,7 @@ class Refusal:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Parked:
+class Parked(Value):
     """Lists a parked run: by `due_at` (epoch ms), the time at which it waits no longer."""
 
     tenant: str
@@ -88,8 +82,7 @@ class Parked:
     kinds: tuple[Wait, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Value):
     """What a user wrote while a person had the conversation, since `lap`. `sent`: the person's queue has it."""
 
     id: str

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ..value import Value, asdict, field
 from .decision import Decision
 from .run import Discarded, Lap, LateResult, Marker, Result, Run, Spent, Totals, added
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Value):
     """A run and what is written under it, in order: everything, or what follows its first laps.
 
     `before` sums up the laps that were not read, because a compaction stands in their place. `decisions` are about
@@ -78,7 +77,6 @@ class History:
         )
 
 
-@dataclass(frozen=True, slots=True)
 class Excerpt(Result):
     """A result for those who are told its beginning: of all that was said, `length` tells how much that is."""
 
@@ -87,13 +85,11 @@ class Excerpt(Result):
     @classmethod
     def of(cls, result: Result, most: int) -> Excerpt:
         """No more than so many characters."""
-        told: dict[str, Any] = {each.name: getattr(result, each.name) for each in fields(result)}
-        told["content"] = result.content[:most]
+        told: dict[str, Any] = asdict(result) | {"content": result.content[:most]}
         return cls(**told, length=len(result.content))
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
+class Glance(Value):
     """How far a run is: the `rev` of its item (None where it is gone), its next lap, and calls with results."""
 
     rev: int | None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ..value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Value):
     """Part of the text of one attempt at a lap: what follows its first `offset` characters.
 
     `attempt` names the attempt, and the lap that comes of it (`Lap.id`); it began at `began_at` (epoch ms).

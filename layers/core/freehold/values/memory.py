@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..value import Value
 from .run import RunKey, Spent
 
 
-@dataclass(frozen=True, slots=True)
-class Notes:
+class Notes(Value):
     """What a session came to: data that a model wrote, never an instruction."""
 
     topics: tuple[str, ...] = ()
@@ -20,8 +18,7 @@ class Notes:
         return not (self.topics or self.open_points or self.preferences)
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Value):
     """One session in a memory, through turn `through_turn`. Times are epoch ms, `expires_at` is epoch seconds.
 
     It is there, empty, from the session's beginning: what is no longer there is not to be remembered.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
+from ..value import Value
 from .agent import Inference
 from .content import Image, Usage
 
@@ -18,8 +18,7 @@ Purpose = Literal["answer", "compaction", "memory"]
 Cache = Literal["tools", "messages"]
 
 
-@dataclass(frozen=True, slots=True)
-class ToolSpec:
+class ToolSpec(Value):
     """A tool as the model is shown it; `input_schema` is a JSON Schema of type object."""
 
     name: str
@@ -27,8 +26,7 @@ class ToolSpec:
     input_schema: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ToolUse:
+class ToolUse(Value):
     """A call that the model asks for. `arguments` is the model's own text, which may be no JSON at all."""
 
     id: str
@@ -36,8 +34,7 @@ class ToolUse:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToolOutcome:
+class ToolOutcome(Value):
     """The answer to the `ToolUse` of the same id."""
 
     id: str
@@ -45,14 +42,12 @@ class ToolOutcome:
     ok: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class UserMessage:
+class UserMessage(Value):
     text: str
     images: tuple[Image, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AssistantMessage:
+class AssistantMessage(Value):
     """One reply of the model. `reasoning` is an adapter's own payload, replayed only to the model it came from."""
 
     text: str
@@ -60,8 +55,7 @@ class AssistantMessage:
     reasoning: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ToolMessage:
+class ToolMessage(Value):
     """The outcomes of every call of the assistant message before it, in call order."""
 
     outcomes: tuple[ToolOutcome, ...]
@@ -70,8 +64,7 @@ class ToolMessage:
 Message = UserMessage | AssistantMessage | ToolMessage
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
+class ModelRequest(Value):
     """One model call. `model` is the provider's own id; `timeout_seconds` bounds the single attempt.
 
     `purpose` is what the reply is for. `conversation` names what requests with the same beginning have in common, for
@@ -88,8 +81,7 @@ class ModelRequest:
     conversation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelReply:
+class ModelReply(Value):
     """What the model answered. `model` is the id that served it; `reasoning` is for the same adapter alone."""
 
     text: str
@@ -100,8 +92,7 @@ class ModelReply:
     reasoning: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Value):
     """US dollars per million tokens, with where and when they were read.
 
     `cache_write` is for tokens that the provider put into its cache; None where those cost what all others do.
@@ -122,8 +113,7 @@ class Price:
         return (tokens + usage.output_tokens * self.output) / 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class ModelEntry:
+class ModelEntry(Value):
     """One row of the catalog. A price of None means unknown, never free.
 
     `host` is the Bedrock endpoint that serves it. `inference` says where a request is answered: in the `region` it

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..errors import PreconditionFailed
+from ..value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Precondition:
+class Precondition(Value):
     """`tags`: it is as one of these names it. `there`: it is there, however it is. `absent`: it is not."""
 
     tags: tuple[str, ...] = ()

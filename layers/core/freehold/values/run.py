@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
+from ..value import Value, field
 from .content import Fallback, Image, Usage
 from .decision import Escalation, ParentCall, Pending
 
@@ -20,8 +20,7 @@ UNKNOWN = (
 ENDED: frozenset[Status] = frozenset(("COMPLETED", "FAILED", "CANCELLED", "STOPPED"))
 
 
-@dataclass(frozen=True, slots=True)
-class RunKey:
+class RunKey(Value):
     """Names a run. Its id is made of conversation and turn, so reading a run by id needs no index."""
 
     tenant: str
@@ -42,8 +41,7 @@ class RunKey:
         return cls(tenant, conversation, int(turn))
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(Value):
     """Who asked: `type` is `key`, `iam`, `oidc`, …; `id` is unique within it."""
 
     type: str
@@ -54,8 +52,7 @@ class Principal:
         return f"{self.type}:{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Value):
     """Points to its present conversation. Judged expired by `expires_at` (epoch seconds) alone.
 
     `ended_at` is set where somebody closed it: its id then begins a new conversation as an expired one's does.
@@ -89,8 +86,7 @@ class Session:
         return self.ended_at is None and self.expires_at > now // 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(Value):
     """What model calls took beside the laps. `cost_usd` is None where a price is not known."""
 
     usage: Usage = Usage()
@@ -105,8 +101,7 @@ def added(one: Decimal | None, other: Decimal | None) -> Decimal | None:
     return None if one is None or other is None else one + other
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(Value):
     """Sums over a run, with discarded replies and compactions. `cost_usd` is None where any part has no known price."""
 
     laps: int = 0
@@ -115,14 +110,12 @@ class Totals:
     cost_usd: Decimal | None = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class RunError:
+class RunError(Value):
     type: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Value):
     """One turn of a conversation. Times are epoch milliseconds.
 
     `execution` counts the executions that were started for it; a step of an older one writes nothing. `rev` rises
@@ -207,8 +200,7 @@ class Run:
         return self.status == "RUNNING" and 0 < self.execution == self.resumed_from
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Value):
     """A tool call that a lap asks for. `refused` says why it never reaches a tool; the model is told that."""
 
     name: str
@@ -216,8 +208,7 @@ class Call:
     refused: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Lap:
+class Lap(Value):
     """One reply of the model. `id` names the invocation that wrote it; the attributes are as of this lap.
 
     `reasoning_by` is the `ModelEntry.maker` that can read `reasoning`. `estimate` is how many tokens its request
@@ -248,8 +239,7 @@ class Lap:
         return tuple(i for i, call in enumerate(self.calls) if call.refused is None)
 
 
-@dataclass(frozen=True, slots=True)
-class Discarded:
+class Discarded(Value):
     """A reply that lost the race for its lap. Its tokens were billed, so they count."""
 
     lap: int
@@ -260,8 +250,7 @@ class Discarded:
     cost_usd: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Marker:
+class Marker(Value):
     """A call that may not be repeated is being made by invocation `marked_by`, until `until` (epoch ms) at most."""
 
     lap: int
@@ -272,8 +261,7 @@ class Marker:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Value):
     """What a call came to. `content` is what the model is told. `decided_by`: who said so, where no tool did."""
 
     lap: int
@@ -289,8 +277,7 @@ class Result:
     decided_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LateResult:
+class LateResult(Value):
     """A true result that came after its call was written down as `unknown`. Kept, never used by the loop."""
 
     lap: int

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ..value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Value):
     """A tool's answer, read: what the model is told, and the attributes that the tool changed."""
 
     ok: bool
@@ -15,8 +14,7 @@ class Answer:
     prompt_session_attributes: dict[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(Value):
     """One request to an operation. `path` is under the server's URL and percent-encoded; `query` is not yet."""
 
     method: str
@@ -27,7 +25,6 @@ class HttpRequest:
     content_type: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpAnswer(Value):
     status: int
     text: str

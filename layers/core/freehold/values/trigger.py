@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..value import Value
 from .run import Principal
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
+class Trigger(Value):
     """A schedule, or a pattern that events match: one of both is there. Each time, `input` becomes a run's.
 
     `schedule` is `rate(…)`, `cron(…)` or `at(…)` as EventBridge Scheduler has it, in `time_zone`. In `input`,

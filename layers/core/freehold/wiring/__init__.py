@@ -6,7 +6,6 @@ Each function is built once per Lambda environment.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from ..adapters.records import Records
 from ..adapters.sessions import DynamoSessions
 from ..adapters.table import Table
 from ..errors import Invalid, ToolFailed
+from ..value import replace
 from .clients import BRIEF, OBJECTS, READ_MARGIN_SECONDS, client, new_id, now, setting, tool_client, wait
 from .model_hosts import catalog, model_region, models
 from .origins import allowed_origin
