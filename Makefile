@@ -40,14 +40,15 @@ build: setup $(VENV)-sam/stamp ## Build what `sam deploy` uploads into .aws-sam
 
 # Lambda cannot keep what Python compiles, so without this each cold start compiles all that it loads. What is compiled
 # is never held against its source, which nobody changes there, and names no folder of this machine.
-LAMBDA_PYTHON = python3.13
+LAMBDA_VERSION := 3.13
+LAMBDA_PYTHON = python$(LAMBDA_VERSION)
 BUILT = .aws-sam/build
 .PHONY: bytecode
 bytecode:
-	@if $(LAMBDA_PYTHON) -c "" 2>/dev/null; then \
-	  cd $(BUILT) && $(LAMBDA_PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash .; \
+	@if "$(LAMBDA_PYTHON)" -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(LAMBDA_VERSION)")' 2>/dev/null; then \
+	  "$(LAMBDA_PYTHON)" -I -m compileall -q -j 0 -s "$(BUILT)" --invalidation-mode unchecked-hash "$(BUILT)"; \
 	else \
-	  echo "built without bytecode: $(LAMBDA_PYTHON), which would make it, does not run here (docs/deploy.md)"; \
+	  echo "built without bytecode: $(LAMBDA_PYTHON) is no Python $(LAMBDA_VERSION) that runs here (docs/deploy.md)"; \
 	fi
 
 # The stack's suite waits more than it works, so the others run beside it. What they need is made first.

@@ -148,7 +148,7 @@ def _functions(loading: Loadings, peaks: Mapping[str, float]) -> str:
         "untraced",
         "memory once loaded",
         "at most, on the local stack",
-        "zipped package",
+        "zipped package, no bytecode",
     )
     layers = ", ".join(
         f"{name} {size / 1_000_000:.1f} MB" for name, size in loading.shared_layer_bytes.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import marshal
+import os
 import shutil
 import subprocess
 import sys
@@ -20,17 +21,28 @@ UNCHECKED = 0b01
 @pytest.fixture
 def build(tmp_path: Path) -> Path:
     """A layer as `sam build` leaves it."""
-    package = tmp_path / "build" / "CoreLayer" / "python" / "freehold"
+    package = tmp_path / "a build" / "CoreLayer" / "python" / "freehold"
     shutil.copytree(
         ROOT / "layers" / "core" / "freehold", package, ignore=shutil.ignore_patterns("__pycache__")
     )
-    return tmp_path / "build"
+    return tmp_path / "a build"
 
 
-def compiled(build: Path, python: str) -> str:
-    """What `make` says of it."""
-    command = ["make", "--no-print-directory", "bytecode", f"BUILT={build}", f"LAMBDA_PYTHON={python}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+def compiled(build: Path, python: str, version: str = "{}.{}".format(*sys.version_info)) -> str:
+    """What `make` says of it, where Lambda has the `version`."""
+    given = [f"BUILT={build}", f"LAMBDA_PYTHON={python}", f"LAMBDA_VERSION={version}"]
+    # A `make` that runs these tests would hand its own options down.
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
+    }
+    done = subprocess.run(
+        ["make", "--no-print-directory", "bytecode", *given],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout + done.stderr
 
 
@@ -44,13 +56,14 @@ def test_every_module_has_bytecode_that_is_taken_as_it_is(build: Path):
     assert len(found) > 100
     assert {int.from_bytes(code[4:8], "little") for code in found} == {UNCHECKED}
     files = {marshal.loads(code[16:]).co_filename for code in found}
-    assert files == {f"./{module.relative_to(build)}" for module in modules}
+    assert files == {str(module.relative_to(build)) for module in modules}
 
 
-def test_a_build_without_the_python_of_lambda_says_that_it_has_none(build: Path):
+@pytest.mark.parametrize("python", ["python3.13-that-is-not-here", sys.executable])
+def test_a_build_without_the_python_of_lambda_says_that_it_has_none(build: Path, python: str):
     before = sorted(build.rglob("*"))
 
-    said = compiled(build, "python3.13-that-is-not-here")
+    said = compiled(build, python, version="3.1")
 
-    assert "built without bytecode: python3.13-that-is-not-here" in said
+    assert f"built without bytecode: {python} is no Python 3.1" in said
     assert sorted(build.rglob("*")) == before

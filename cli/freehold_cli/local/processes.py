@@ -19,6 +19,8 @@ _SHOWN_LINES = 20
 _POLL_SECONDS = 0.02
 _TOLD_EVERY_SECONDS = 10.0
 _KILLED_SECONDS = 20.0
+# How often a process is looked at that has no command line. One that becomes another program has one again at once.
+_LOOKS = 50
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
@@ -111,14 +113,24 @@ def free_port() -> int:
 def _command_line(pid: int) -> str:
     """Empty for a process that is gone, and for one that has ended and waits for its parent."""
     if Path("/proc/self/cmdline").exists():
-        try:
-            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            return ""
+        return _known_to_linux(Path(f"/proc/{pid}"))
     found = subprocess.run(  # noqa: S603 - a number is all that varies
         ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     return found.stdout
+
+
+def _known_to_linux(process: Path) -> str:
+    for _ in range(_LOOKS):
+        try:
+            told = (process / "cmdline").read_bytes()
+            state = (process / "stat").read_text().rpartition(") ")[2][:1]
+        except OSError:
+            return ""
+        if told or state in "ZX":
+            return told.replace(b"\0", b" ").decode(errors="replace")
+        time.sleep(_POLL_SECONDS)
+    return ""
 
 
 def _until(condition: Callable[[], bool], seconds: float) -> bool:

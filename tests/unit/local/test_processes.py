@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -28,6 +29,18 @@ def test_a_process_is_known_by_its_mark_not_by_its_number():
 
     assert not processes.OwnProcess(own, "freehold-somebody-else").lives()
     assert processes.OwnProcess(own, "freehold-somebody-else").end(0.1) == "gone"
+
+
+def test_a_process_that_becomes_another_program_lives_all_the_while(tmp_path: Path):
+    again = tmp_path / "again.sh"
+    again.write_text('exec sh "$0" "$@"\n')
+    with subprocess.Popen(["sh", again, "freehold-test"]) as child:
+        try:
+            looks = {processes.OwnProcess(child.pid, "freehold-test").lives() for _ in range(2_000)}
+        finally:
+            child.kill()
+
+    assert looks == {True}
 
 
 STUBBORN = """

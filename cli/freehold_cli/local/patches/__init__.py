@@ -1,7 +1,8 @@
 """What MiniStack does otherwise than AWS and Freehold cannot live with, mended in the server's own process.
 
 Each patch is one function that refuses to work on a MiniStack it does not know. For each of them
-`tests/stack/test_local_aws.py` or `test_local_tables.py` shows that MiniStack needs it: delete a patch when its test says otherwise.
+`tests/stack/test_local_aws.py` or `test_local_tables.py` shows that MiniStack needs it: delete a patch when its test says
+otherwise.
 """
 
 from __future__ import annotations
