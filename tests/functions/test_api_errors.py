@@ -115,6 +115,26 @@ def test_who_was_too_slow_is_not_told_how_the_tables_name_things():
     assert "KEYS" not in json.dumps(told)
 
 
+def test_of_a_request_with_very_many_faults_the_first_are_told_and_how_many_more_there_are(product: Deployed):
+    body = {"input": "hi"} | {f"field {number}": 1 for number in range(1_000)} | {"x" * 100_000: 1}
+
+    answer = product.admin.call("POST", "/agents/helper/runs", body)
+
+    *told, rest = answer.body["problems"]
+    assert answer.status == 400
+    assert [each["path"] for each in told] == [f"field {number}" for number in range(100)]
+    assert rest == {"path": "", "message": "and 901 more like these"}
+    assert len(answer.body["detail"]) == 2_001
+
+
+def test_a_fault_is_told_without_all_that_was_sent(product: Deployed):
+    answer = product.admin.call("POST", "/agents/helper/runs", {"input": "hi", "x" * 100_000: 1})
+
+    assert answer.body["problems"] == [
+        {"path": "x" * 2_000 + "…", "message": "is not a field of this request"}
+    ]
+
+
 def test_requests_are_not_logged(product: Deployed, log: io.StringIO):
     product.start("a very private question", sessionId="s1")
     product.admin.call("GET", "/sessions/s1/items")

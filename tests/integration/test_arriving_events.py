@@ -189,6 +189,16 @@ def test_agents_that_wait_for_one_anothers_runs_come_to_an_end(door: Door):
     assert (taken, run.hops) == (MOST_HOPS, MOST_HOPS)
 
 
+@pytest.mark.parametrize("hops", [-1_000, True, 1.5, "1", None])
+def test_an_event_whose_hops_count_no_runs_begins_nothing(hops: object, door: Door):
+    door.triggers.triggers.append(trigger())
+
+    outcome = door.take(of_run(agent="other", hops=hops))
+
+    assert (outcome.kind, outcome.why) == ("dropped", "its `hops` count no runs")
+    assert all_runs(door.world) == []
+
+
 def test_an_agent_that_another_one_asks_is_as_far_from_whoever_asked_first(door: Door):
     door.world.apply(named("specialist"))
     door.world.apply(named("helper", asking_agent("specialist")))

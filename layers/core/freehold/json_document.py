@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from .errors import Invalid
@@ -22,9 +24,7 @@ def read(text: str, what: str) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise Invalid(f"{what} has {twice[:LONGEST_NAME]!a} more than once in one object")
+            raise Invalid(f"{what} has {repeated(pairs)[:LONGEST_NAME]!a} more than once in one object")
         return found
 
     try:
@@ -35,3 +35,8 @@ def read(text: str, what: str) -> Any:
         raise Invalid(f"{what} holds a number with too many digits") from error
     except RecursionError as error:
         raise Invalid(f"{what} is nested too deeply") from error
+
+
+def repeated(pairs: Iterable[tuple[str, object]]) -> str:
+    """The first name that an object has more than once."""
+    return next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)

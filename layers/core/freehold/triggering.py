@@ -6,10 +6,12 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, Protocol, cast
 
 from .errors import Conflict, Invalid, Problem
 from .value import Value, replace
+from .values.ids import MAX_INPUT
 from .values.trigger import Trigger
 
 PLACEHOLDER = re.compile(r"\{\{\s*([^.{}\s]+(?:\.[^.{}\s]+)*)\s*\}\}")
@@ -42,14 +44,26 @@ def filled(trigger: Trigger, facts: Mapping[str, Any]) -> Trigger:
 
 
 def _filled(template: str, facts: Mapping[str, Any], path: str, problems: list[Problem]) -> str:
-    def value(found: re.Match[str]) -> str:
+    room = MAX_INPUT
+
+    @cache
+    def held(asked: str) -> str:
         there: Any = facts
-        for step in found[1].split("."):
+        for step in asked.split("."):
             there = _at(there, step)
             if there is _NOTHING:
-                problems.append(Problem(path, f"asks for {found[0]}, which the event does not have"))
+                problems.append(Problem(path, f"asks for {{{{{asked}}}}}, which the event does not have"))
                 return ""
         return there if isinstance(there, str) else json.dumps(there, ensure_ascii=False)
+
+    def value(found: re.Match[str]) -> str:
+        # Counted as it grows: a template may name all of an event thousands of times.
+        nonlocal room
+        text = held(found[1])
+        room -= len(text)
+        if room < 0:
+            raise Invalid(f"has more than {MAX_INPUT} characters once it is filled", path=path)
+        return text
 
     return PLACEHOLDER.sub(value, template)
 

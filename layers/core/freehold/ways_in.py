@@ -162,8 +162,10 @@ def _hops(trigger: Trigger, event: Mapping[str, Any], principal: Principal) -> i
     if detail.get("agent") == trigger.agent:
         why = f"it tells of a run of {trigger.agent}, which it would begin again for ever"
         raise ForNobody(tenant, principal, why)
-    told = detail.get("hops")
-    hops = told + 1 if isinstance(told, int) else 1
+    told = detail.get("hops", 0)
+    if type(told) is not int or told < 0:
+        raise ForNobody(tenant, principal, "its `hops` count no runs")
+    hops = told + 1
     if hops > MOST_HOPS:
         raise ForNobody(tenant, principal, f"more than {MOST_HOPS} runs have led to one another by events")
     return hops

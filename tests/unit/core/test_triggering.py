@@ -53,6 +53,22 @@ def test_a_placeholder_stands_for_what_the_event_has_there(template: str, text: 
     assert filled(trigger(template), EVENT).input == text
 
 
+def test_a_template_that_an_event_makes_too_long_is_refused_as_soon_as_it_is():
+    looked_at: list[str] = []
+
+    class Detail(dict[str, str]):
+        def get(self, key: str, default: Any = None) -> Any:
+            looked_at.append(key)
+            return super().get(key, default)
+
+    detail = Detail(first="x" * 200_000, second="x", third="x")
+
+    with pytest.raises(Invalid, match="input: has more than 200000 characters once it is filled"):
+        filled(trigger("{{detail.first}}{{detail.second}}{{detail.third}}"), {"detail": detail})
+
+    assert looked_at == ["first", "second"]
+
+
 def test_ids_are_filled_as_the_input_is():
     made = filled(trigger(session_id="order-{{detail.orderId}}", memory_id="m"), EVENT)
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import jsonschema_rs
 
+from ..json_document import repeated
 from ..values.agent import Tool
 
 SHOWN_ERRORS = 5
@@ -89,9 +90,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Which of two values counts would be every reader's own choice, also of those who check or approve."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _NotJson(f"the key {twice[:60]!r} stands twice in one object")
+        raise _NotJson(f"the key {repeated(pairs)[:60]!r} stands twice in one object")
     return found
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from typing import Any, NoReturn, cast
 
 from freehold.configuration.paths import at, show
 from freehold.errors import Invalid, Problem
+from freehold.json_document import repeated
 
 # docs/openapi.md says what the limits come from.
 MAX_BYTES = 8 * 1_048_576
@@ -106,8 +106,7 @@ def _read_json(text: str, path: str) -> object:
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-            raise Invalid(f"holds the key {show(twice)} twice in one object", path=path)
+            raise Invalid(f"holds the key {show(repeated(pairs))} twice in one object", path=path)
         return found
 
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import (
@@ -12,6 +13,7 @@ from ..errors import (
     Invalid,
     NotFound,
     PreconditionFailed,
+    Problem,
     RequestInProgress,
     SessionBusy,
     StaleWrite,
@@ -37,6 +39,8 @@ STATUS: tuple[tuple[type[FreeholdError], int, str], ...] = (
     (Conflict, 409, "Conflict"),
     (StoreUnavailable, 503, "Try again soon"),
 )
+# An answer of Lambda has 6 MB, and a request that is wrong may name as much.
+MOST_PROBLEMS, LONGEST_TEXT = 100, 2_000
 # The same request may succeed a little later.
 WORTH_REPEATING = (RequestInProgress, StoreUnavailable)
 RETRY_AFTER_SECONDS = 1
@@ -50,7 +54,7 @@ def problem(error: Exception, *, path: str) -> tuple[int, dict[str, Any]]:
     """Status and document. What is not ours to explain is a 500 without details; the log has them."""
     for kind, status, title in STATUS:
         if isinstance(error, kind):
-            detail = IN_PLACE_OF_DETAILS.get(kind, str(error))
+            detail = _cut(IN_PLACE_OF_DETAILS.get(kind, str(error)))
             return status, _document(type(error).__name__, title, status, detail, path) | _more(error)
     return 500, _document("InternalError", "Something went wrong", 500, "The log has the details.", path)
 
@@ -63,5 +67,16 @@ def _more(error: FreeholdError) -> dict[str, Any]:
     if isinstance(error, SessionBusy):
         return {"runId": error.run_id} | ({"awaiting": True} if error.awaiting else {})
     if error.problems:
-        return {"problems": [{"path": each.path, "message": each.message} for each in error.problems]}
+        return {"problems": [*_shown(error.problems)]}
     return {}
+
+
+def _shown(problems: Sequence[Problem]) -> Iterator[dict[str, str]]:
+    for each in problems[:MOST_PROBLEMS]:
+        yield {"path": _cut(each.path), "message": _cut(each.message)}
+    if more := len(problems[MOST_PROBLEMS:]):
+        yield {"path": "", "message": f"and {more} more like these"}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
