@@ -13,7 +13,7 @@ from . import tables
 from .key_commands import FIRST_TENANT
 from .screen import AsJson, Screen
 from .settings import LOCAL_TENANT, Down, WrongUse
-from .world import World, world_of
+from .world import Account, World, world_of
 
 if TYPE_CHECKING:
     from freehold.adapters.access import AccessEntries
@@ -24,7 +24,8 @@ STILL_TO_DO: dict[EntryKind, str] = {
     "iam": "It needs execute-api:Invoke on POST /auth/token as well; then `freehold auth token` gives it tokens.",
     "queue": "Name the queue in the stack's parameter RequestQueues and make its event source mapping, if it is "
     "not the stack's own; docs/queues.md tells how.",
-    "rule": "The rule needs the stack's queue of incoming events as its target; docs/triggers.md tells how.",
+    "rule": "The rule needs the stack's queue of incoming events as its target, with an input transformer; "
+    "docs/queues.md tells how.",
     "source": "",
 }
 
@@ -74,8 +75,10 @@ def grant(
     screen, chosen = Screen(json=as_json), _kind(kind)
     scopes = tuple(dict.fromkeys(scope or (("run", "read") if chosen == "iam" else ())))
     with screen.progress("granting access"):
-        entries, first = _entries(world_of(ctx), stack)
-        entry = AccessEntry(chosen, name, tenant or first, int(time.time()), scopes)
+        account, entries, first = _entries(world_of(ctx), stack)
+        # On the local stack there is nobody to be told apart.
+        by = account.caller() if stack else None
+        entry = AccessEntry(chosen, name, tenant or first, int(time.time()), scopes, created_by=by)
         entries.grant(entry)
     screen.answer(_shape(entry), f"{name} comes in as tenant {entry.tenant}.")
     if STILL_TO_DO[chosen]:
@@ -89,7 +92,7 @@ def list_access(ctx: typer.Context, stack: StackName = None, as_json: AsJson = F
     """
     screen = Screen(json=as_json)
     with screen.progress("reading who may come in"):
-        entries, _ = _entries(world_of(ctx), stack)
+        _, entries, _ = _entries(world_of(ctx), stack)
         found = [entry for kind in KINDS for entry in entries.list(kind)]
     screen.answer({"access": [_shape(entry) for entry in found]}, tables.access(found))
 
@@ -108,7 +111,7 @@ def revoke(
     """
     screen, chosen = Screen(json=as_json), _kind(kind)
     with screen.progress("revoking access"):
-        entries, first = _entries(world_of(ctx), stack)
+        _, entries, first = _entries(world_of(ctx), stack)
         entries.revoke(chosen, name, tenant or first)
     screen.answer({"kind": chosen, "name": name, "revoked": True}, f"Revoked {name}.")
 
@@ -119,8 +122,8 @@ def _kind(given: str) -> EntryKind:
     return given
 
 
-def _entries(world: World, stack: str | None) -> tuple[AccessEntries, str]:
-    """The entries of a stack, and the tenant that is meant where none is named."""
+def _entries(world: World, stack: str | None) -> tuple[Account, AccessEntries, str]:
+    """The account of a stack, its entries, and the tenant that is meant where none is named."""
     if stack is None:
         local = world.local_stack()
         info = local.running()
@@ -134,9 +137,11 @@ def _entries(world: World, stack: str | None) -> tuple[AccessEntries, str]:
         outputs = account.outputs(stack)
     if "AgentsTable" not in outputs:
         raise WrongUse(f"the stack {stack!r} has no output AgentsTable: it is none of Freehold")
-    return account.access(outputs["AgentsTable"]), tenant
+    return account, account.access(outputs["AgentsTable"]), tenant
 
 
 def _shape(entry: AccessEntry) -> dict[str, object]:
     shape: dict[str, object] = {"kind": entry.kind, "name": entry.name, "tenant": entry.tenant}
-    return shape | ({"scopes": list(entry.scopes)} if entry.scopes else {})
+    shape |= {"scopes": list(entry.scopes)} if entry.scopes else {}
+    by = entry.created_by
+    return shape | ({"createdBy": {"type": by.type, "id": by.id}} if by else {})

@@ -21,6 +21,7 @@ from freehold.adapters.dead_letters import SqsDeadLetters
 from freehold.adapters.schema_buckets import SchemaBuckets
 from freehold.adapters.table import Table
 from freehold.values.access import SCOPES
+from freehold.values.run import Principal
 
 from .settings import LOCAL_TENANT, WrongUse
 
@@ -71,12 +72,21 @@ class AwsAccount:
         tenant: str = LOCAL_TENANT,
         scopes: Sequence[str] = SCOPES,
         expires_in_days: int | None = None,
+        by: Principal | None = None,
     ) -> str:
         """The text of a new key."""
         now = int(time.time())
         expires = None if expires_in_days is None else now + expires_in_days * DAY_SECONDS
         keys = ApiKeys(Table(self._client("dynamodb"), table))
-        return keys.create(tenant=tenant, name=name, scopes=scopes, now=now, expires_at=expires).text
+        made = keys.create(tenant=tenant, name=name, scopes=scopes, now=now, by=by, expires_at=expires)
+        return made.text
+
+    def caller(self) -> Principal | None:
+        """Who AWS takes us for, as far as it says: nothing is kept from being made by that."""
+        try:
+            return Principal("iam", self._client("sts").get_caller_identity()["Arn"])
+        except (BotoCoreError, ClientError):
+            return None
 
     def access(self, table: str) -> AccessEntries:
         """Which tenant comes in by which door, in a stack's agents table."""

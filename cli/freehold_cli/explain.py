@@ -91,10 +91,17 @@ def _hint(error: Exception) -> str:
             return error.hint
         case Unreachable():
             return "Is it running? `freehold status` tells, `freehold up` starts the local stack."
+        case Unauthorized(status=401, by_aws=True):
+            return "The token was not accepted: it has ended, or its access has. `freehold auth token` gives another."
         case Unauthorized(status=401):
             return "The key was not accepted. Set FREEHOLD_KEY; for the local stack `freehold up` makes one."
         case Unauthorized() if _is_somebody_elses(error):
             return ""
+        case Unauthorized(by_aws=True):
+            return (
+                "An administrator of the stack's account lets AWS credentials in, and says with which scopes:"
+                " `freehold access grant iam`."
+            )
         case Unauthorized():
             return (
                 "The key was not accepted, or lacks the scope for this. `freehold keys create` makes others."

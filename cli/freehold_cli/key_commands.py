@@ -79,7 +79,12 @@ def _in_account(
                 f"the stack {stack!r} has no outputs AgentsTable and ApiUrl: it is none of Freehold"
             )
         text = account.make_key(
-            outputs["AgentsTable"], name, tenant=tenant, scopes=scopes, expires_in_days=expires_in_days
+            outputs["AgentsTable"],
+            name,
+            tenant=tenant,
+            scopes=scopes,
+            expires_in_days=expires_in_days,
+            by=account.caller(),
         )
     screen.answer({"key": text, "tenant": tenant, "scopes": scopes, "url": outputs["ApiUrl"]}, text)
     screen.note(f"For {outputs['ApiUrl']}. Keep it now: it cannot be shown again.")

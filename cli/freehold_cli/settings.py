@@ -94,7 +94,8 @@ def home(environ: Mapping[str, str], folder: Path, package: Path) -> Home:
 
 def target(environ: Mapping[str, str], folder: Path, package: Path) -> Target:
     """The stack of FREEHOLD_URL and FREEHOLD_KEY, else the local one."""
-    url, key = environ.get("FREEHOLD_URL"), environ.get("FREEHOLD_KEY") or None
+    # What a file held may end a line.
+    url, key = environ.get("FREEHOLD_URL", "").strip(), environ.get("FREEHOLD_KEY") or None
     by_aws = key is None and _by_aws(environ)
     if url:
         if not key and not by_aws:

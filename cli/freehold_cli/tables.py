@@ -140,9 +140,10 @@ def keys(found: Sequence[Key]) -> Table | str:
 def access(found: Sequence[AccessEntry]) -> Table | str:
     if not found:
         return "Nobody comes in without a key. `freehold access grant` lets somebody in."
-    table = columns("kind", "name", "tenant", "scopes")
+    table = columns("kind", "name", "tenant", "scopes", "by")
     for each in found:
-        add(table, each.kind, each.name, each.tenant, ", ".join(each.scopes))
+        by = each.created_by.name if each.created_by else ""
+        add(table, each.kind, each.name, each.tenant, ", ".join(each.scopes), by)
     return table
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from freehold.adapters.access import AccessEntries
     from freehold.adapters.dead_letters import SqsDeadLetters
+    from freehold.values.run import Principal
     from freehold_client import Freehold, Token
 
 
@@ -77,7 +78,9 @@ class Account(Protocol):
         tenant: str = ...,
         scopes: Sequence[str] = ...,
         expires_in_days: int | None = ...,
+        by: Principal | None = ...,
     ) -> str: ...
+    def caller(self) -> Principal | None: ...
     def access(self, table: str) -> AccessEntries: ...
     def sign(self, url: str, body: bytes) -> dict[str, str]: ...
     def dead_letters(self, queue_urls: Sequence[str]) -> SqsDeadLetters: ...

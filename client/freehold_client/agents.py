@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from .connection import Connection, pages, segment
 from .errors import InvalidRequest, Problem
-from .items import Wire
+from .items import Principal, Wire
 from .reading import mapping, mappings, text, text_or_none, texts, whole
 
 
@@ -52,6 +52,7 @@ class Agent:
     warnings: tuple[str, ...] = ()
     configuration: dict[str, Any] = field(default_factory=dict[str, Any])
     updated_at: str | None = None
+    updated_by: Principal | None = None
     etag: str = field(default="", compare=False)
     wire: Wire = field(default_factory=Wire, repr=False, compare=False)
 
@@ -64,6 +65,7 @@ class Agent:
             warnings=texts(wire, "warnings"),
             configuration=dict(mapping(wire, "agent")),
             updated_at=text_or_none(wire, "updatedAt"),
+            updated_by=Principal.read(mapping(wire, "updatedBy")),
             etag=etag,
             wire=dict(wire),
         )
@@ -96,6 +98,7 @@ class Version:
     version: str
     digest: str = ""
     created_at: str = ""
+    created_by: Principal | None = None
     configuration: dict[str, Any] = field(default_factory=dict[str, Any])
     wire: Wire = field(default_factory=Wire, repr=False, compare=False)
 
@@ -105,6 +108,7 @@ class Version:
             version=text(wire, "version"),
             digest=text(wire, "digest"),
             created_at=text(wire, "createdAt"),
+            created_by=Principal.read(mapping(wire, "createdBy")),
             configuration=dict(mapping(wire, "agent")),
             wire=dict(wire),
         )
@@ -126,6 +130,7 @@ class Alias:
     routes: tuple[Route, ...]
     etag: str = field(default="", compare=False)
     wire: Wire = field(default_factory=Wire, repr=False, compare=False)
+    updated_by: Principal | None = None
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -138,7 +143,8 @@ class Alias:
             Route(text(route, "version"), whole(route, "weight") if "weight" in route else 100)
             for route in mappings(wire, "routes")
         )
-        return cls(text(wire, "alias"), routes, etag, dict(wire))
+        by = Principal.read(mapping(wire, "updatedBy"))
+        return cls(text(wire, "alias"), routes, etag, dict(wire), by)
 
 
 class Agents:

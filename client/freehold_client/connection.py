@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
-from .credential import Credential
+from .credential import BY_AWS, Credential
 from .errors import (
     Conflict,
     FreeholdApiError,
@@ -24,6 +24,7 @@ from .errors import (
     Unauthorized,
     Unreachable,
 )
+from .headers import sendable
 from .reading import mappings, text
 
 ATTEMPTS = 4
@@ -52,7 +53,7 @@ class Connection:
         timeout: float = 30.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        address = url.rstrip("/")
+        address = url.strip().rstrip("/")
         self.url = address if address.endswith("/v1") else f"{address}/v1"
         self.timeout = timeout
         self.credential = Credential(key)
@@ -84,10 +85,10 @@ class Connection:
             f"{self.url}{path}",
             json=body,
             params={name: value for name, value in (query or {}).items() if value is not None},
-            headers={"idempotency-key": idempotency_key} if idempotency_key else {},
+            headers=sendable({"idempotency-key": idempotency_key} if idempotency_key else {}),
             timeout=self.timeout + extra_seconds,
         )
-        safe = repeatable or method in ("GET", "PUT") or idempotency_key is not None
+        safe = repeatable or method in ("GET", "PUT") or bool(idempotency_key)
         response, answer = self._answered(request, repeatable=safe)
         return response.status_code, answer
 
@@ -102,7 +103,8 @@ class Connection:
 
         What rests on a precondition is not repeated: where the first request did it, the second would fail.
         """
-        request = self._http.build_request(method, f"{self.url}{path}", json=body, headers=precondition)
+        headers = sendable(precondition or {})
+        request = self._http.build_request(method, f"{self.url}{path}", json=body, headers=headers)
         response, answer = self._answered(request, repeatable=method != "DELETE" and not precondition)
         return response.headers.get("etag", ""), answer
 
@@ -115,7 +117,7 @@ class Connection:
     ) -> Mapping[str, Any]:
         """JSON of the answer to a POST that comes with a signature in place of a credential; it may be repeated."""
         url = f"{self.url}{path}"
-        headers = {"content-type": "application/json", **sign(url, body)}
+        headers = sendable({"content-type": "application/json", **sign(url, body)})
         request = self._http.build_request("POST", url, content=body, headers=headers)
         return _told(self._send(request, repeatable=True))
 
@@ -126,14 +128,14 @@ class Connection:
         Raises `httpx.TransportError`, also where nothing comes for `silence` seconds.
         """
         timeout = httpx.Timeout(self.timeout, read=silence)
-        headers = {**headers, "accept": "text/event-stream", "authorization": self.credential.header()}
+        headers = {**sendable(headers), "accept": "text/event-stream", **self.credential.header()}
         request = self._http.build_request("GET", f"{self.url}{path}", headers=headers, timeout=timeout)
-        response = self._http.send(request, stream=True)
+        response = self._sent(request, stream=True)
         try:
             if response.status_code == 401 and self.credential.forget():
                 response.close()
-                request.headers["authorization"] = self.credential.header()
-                response = self._http.send(request, stream=True)
+                request.headers.update(self.credential.header())
+                response = self._sent(request, stream=True)
             yield response
         finally:
             response.close()
@@ -153,11 +155,11 @@ class Connection:
 
     def _send_as_us(self, request: httpx.Request, *, repeatable: bool) -> httpx.Response:
         """With a credential, and once more with another where the stack does not accept it and there may be one."""
-        request.headers["authorization"] = self.credential.header()
+        request.headers.update(self.credential.header())
         response = self._send(request, repeatable=repeatable)
         if response.status_code != 401 or not self.credential.forget():
             return response
-        request.headers["authorization"] = self.credential.header()
+        request.headers.update(self.credential.header())
         return self._send(request, repeatable=repeatable)
 
     def _send(self, request: httpx.Request, *, repeatable: bool) -> httpx.Response:
@@ -167,7 +169,7 @@ class Connection:
             last = attempt == ATTEMPTS
             pause = jittered(FIRST_PAUSE_SECONDS * 2**attempt)
             try:
-                response = self._http.send(request)
+                response = self._sent(request)
             except httpx.TransportError as error:
                 never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 if last or not (repeatable or never_sent):
@@ -185,6 +187,12 @@ class Connection:
             attempt += 1
             self._sleep(pause)
 
+    def _sent(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        try:
+            return self._http.send(request, stream=stream)
+        except httpx.LocalProtocolError:  # never the stack's fault, and its text may quote a credential
+            raise InvalidRequest.unsent("", "the request cannot be sent as it is") from None
+
 
 def jittered(seconds: float) -> float:
     """A pause of up to so many seconds, so that those who were cut off together do not come back together."""
@@ -197,8 +205,8 @@ def segment(name: str) -> str:
     On the way to the stack, `.` and `..` are taken for places in the path, and an empty part may be left out.
     """
     if name in NO_NAMES:
-        problem = Problem("id", f"is {name!r}; 1 to 100 characters are allowed, and neither '.' nor '..'")
-        raise InvalidRequest(400, "The request is invalid", f"{problem}; nothing was sent", [problem])
+        told = f"is {name!r}; 1 to 100 characters are allowed, and neither '.' nor '..'"
+        raise InvalidRequest.unsent("id", told)
     return quote(name, safe="")
 
 
@@ -248,7 +256,10 @@ def _error(response: httpx.Response, answer: Json | None) -> FreeholdApiError:
     detail = text(answer, "detail") or text(answer, "message") or text(answer, "Message")
     problems = [Problem(text(each, "path"), text(each, "message")) for each in mappings(answer, "problems")]
     wire = answer if "title" in answer else {"title": title, "status": status, "detail": detail}
-    return _class_of(status, answer)(status, title, detail, problems, wire=wire, request_id=request_id)
+    error = _class_of(status, answer)(status, title, detail, problems, wire=wire, request_id=request_id)
+    if isinstance(error, Unauthorized):
+        error.by_aws = response.request.headers.get("authorization", "").startswith(BY_AWS)
+    return error
 
 
 def _class_of(status: int, answer: Json) -> type[FreeholdApiError]:

@@ -93,7 +93,13 @@ class DeadLetters:
         path = f"/dead-letters/{segment(letter_id)}"
         return DeadLetter.read(self._connection.request("GET", path, extra_seconds=WORK_SECONDS)[1])
 
-    def redrive(self, ids: Sequence[str] | None = None, *, before: datetime | None = None) -> Redriven:
+    def redrive(
+        self,
+        ids: Sequence[str] | None = None,
+        *,
+        before: datetime | None = None,
+        idempotency_key: str | None = None,
+    ) -> Redriven:
         """Put these back where they came from, or a hundred of all: of those alone that were put aside `before`.
 
         Without it a letter whose message is refused again would be put back for ever:
@@ -108,7 +114,7 @@ class DeadLetters:
             "POST",
             "/dead-letters/redrive",
             body,
-            idempotency_key=uuid4().hex,
+            idempotency_key=idempotency_key or str(uuid4()),
             extra_seconds=WORK_SECONDS,
         )
         told = (texts(wire, name) for name in ("redriven", "missing", "failed"))

@@ -68,9 +68,20 @@ class FreeholdApiError(FreeholdClientError):
 class InvalidRequest(FreeholdApiError):
     """What was sent breaks the contract. Nothing was stored; mend every problem and send it again."""
 
+    @classmethod
+    def unsent(cls, path: str, message: str) -> InvalidRequest:
+        """For what is found before it is sent."""
+        problem = Problem(path, message)
+        return cls(400, "The request is invalid", f"{problem}; nothing was sent", [problem])
+
 
 class Unauthorized(FreeholdApiError):
-    """The key is missing, unknown, expired or revoked (401), or lacks the scope for this call (403)."""
+    """The key is missing, unknown, expired or revoked (401), or lacks the scope for this call (403).
+
+    `by_aws` says that it was no key: AWS credentials, or a token for them.
+    """
+
+    by_aws = False
 
 
 class NotFound(FreeholdApiError):

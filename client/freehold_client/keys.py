@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .connection import Connection, pages, segment
-from .items import Wire
-from .reading import text, text_or_none, texts
+from .items import Principal, Wire
+from .reading import mapping, text, text_or_none, texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,7 @@ class Key:
     name: str = ""
     scopes: tuple[str, ...] = ()
     created_at: str = ""
+    created_by: Principal | None = None
     expires_at: str | None = None
     key: str | None = field(default=None, repr=False)
     wire: Wire = field(default_factory=Wire, repr=False, compare=False)
@@ -30,6 +31,7 @@ class Key:
             name=text(wire, "name"),
             scopes=texts(wire, "scopes"),
             created_at=text(wire, "createdAt"),
+            created_by=Principal.read(mapping(wire, "createdBy")),
             expires_at=text_or_none(wire, "expiresAt"),
             key=text_or_none(wire, "key"),
             wire=dict(wire),

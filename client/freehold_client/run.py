@@ -31,6 +31,7 @@ class ParentCall:
 class Run:
     """One turn of a session. Times are ISO 8601 in UTC; `cost_usd` is None where a price is unknown.
 
+    `cancelled_by` is `type:id` of who asked for its end, if anybody did.
     `replays` is the run that this one went through again, if it did. `awaiting` are the calls that it waits for, until
     `waits_until` at most; `children` are the runs of other agents that it has asked.
     """
@@ -45,6 +46,7 @@ class Run:
     execution_mode: str = ""
     status: str = ""
     stop_reason: str | None = None
+    cancelled_by: str | None = None
     error: RunError | None = None
     input: str = ""
     output: str | None = None
@@ -83,6 +85,7 @@ class Run:
             execution_mode=text(wire, "executionMode"),
             status=text(wire, "status"),
             stop_reason=text_or_none(wire, "stopReason"),
+            cancelled_by=text_or_none(wire, "cancelledBy"),
             error=RunError(text(error, "type"), text(error, "message")) if error else None,
             input=text(wire, "input"),
             output=text_or_none(wire, "output"),

@@ -141,10 +141,11 @@ class Runs:
         _, wire = self._connection.request("POST", path, body, repeatable=True)
         return Run.read(wire)
 
-    def upload(self, run_id: str, content: bytes) -> str:
+    def upload(self, run_id: str, content: bytes, *, idempotency_key: str | None = None) -> str:
         """The id of a result that was uploaded for a call of this run: text as UTF-8, up to 20,000,000 bytes."""
         path, size = f"/runs/{segment(run_id)}/uploads", {"bytes": len(content)}
-        _, wire = self._connection.request("POST", path, size, idempotency_key=str(uuid4()))
+        key = idempotency_key or str(uuid4())
+        _, wire = self._connection.request("POST", path, size, idempotency_key=key)
         headers = {name: str(value) for name, value in mapping(wire, "headers").items()}
         self._connection.put(text(wire, "url"), content, headers)
         return text(wire, "uploadId")

@@ -68,6 +68,7 @@ class Schedules:
         alias: str | None = None,
         session_id: str | None = None,
         memory_id: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Schedule:
         """Begin a run of `agent` whenever `schedule` comes due. `{{scheduledTime}}` in `input` is when that is.
 
@@ -83,7 +84,8 @@ class Schedules:
             "memoryId": memory_id,
         }
         body = {name: value for name, value in asked.items() if value is not None}
-        _, wire = self._connection.request("POST", "/schedules", body, idempotency_key=str(uuid4()))
+        key = idempotency_key or str(uuid4())
+        _, wire = self._connection.request("POST", "/schedules", body, idempotency_key=key)
         return Schedule.read(wire)
 
     def list(self) -> Iterator[Schedule]:

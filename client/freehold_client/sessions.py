@@ -93,10 +93,10 @@ class Sessions:
         path = f"{_path(session_id)}/items"
         return (read_item(wire) for wire in pages(self._connection, path, "items", {"runId": run_id}))
 
-    def hand_back(self, session_id: str, note: str) -> Session:
+    def hand_back(self, session_id: str, note: str, *, idempotency_key: str | None = None) -> Session:
         """Give it back to its agent, which reads the note. Raises `Conflict` where no person has it."""
-        path, body = f"{_path(session_id)}/hand-back", {"note": note}
-        _, wire = self._connection.request("POST", path, body, idempotency_key=uuid4().hex)
+        path, body, key = f"{_path(session_id)}/hand-back", {"note": note}, idempotency_key or str(uuid4())
+        _, wire = self._connection.request("POST", path, body, idempotency_key=key)
         return Session.read(wire)
 
     def end(self, session_id: str) -> Session:

@@ -95,8 +95,13 @@ def _sent(request: Request, context: dict[str, Any]) -> dict[str, str]:
     return named | cors.headers(request.headers.get("origin"))
 
 
+def _path(request: Request) -> str:
+    """As in every other call: without the stage, which API Gateway may name."""
+    return request.scope["path"].removeprefix("/v1")
+
+
 def _refused(error: Exception, request: Request, context: dict[str, Any], sent: dict[str, str]) -> Response:
-    status, document = problem(error, path=request.url.path)
+    status, document = problem(error, path=_path(request))
     who = asker(context) if "authorizer" in context else {}
     if status >= 500:
         logger.exception("request failed", exc_info=error, extra=who)
@@ -107,7 +112,7 @@ def _refused(error: Exception, request: Request, context: dict[str, Any], sent: 
 
 async def nowhere(request: Request) -> Response:
     context = _context(request)
-    error = NotFound(f"no call {request.method} {request.url.path}")
+    error = NotFound(f"no call {request.method} {_path(request)}")
     return _refused(error, request, context, _sent(request, context))
 
 
@@ -116,12 +121,10 @@ async def is_ready(_: Request) -> Response:
     return Response(status_code=204)
 
 
-# API Gateway may name its stage.
-PATHS = ("/v1/runs/{run_id}/events", "/runs/{run_id}/events")
 app = Starlette(
     routes=[
         Route("/", is_ready),
-        *(Route(path, follow) for path in PATHS),
+        *(Route(f"{stage}/runs/{{run_id}}/events", follow) for stage in ("", "/v1")),
         Route("/{path:path}", nowhere),
     ]
 )

@@ -11,6 +11,7 @@ import pytest
 
 from freehold.configuration.reading import MAX_BYTES
 
+from .caller import Caller
 from .deployed import Deployed, agent
 from .lambdas import environment
 
@@ -35,7 +36,7 @@ def test_an_agent_is_stored_and_read_back_as_it_was_sent(product: Deployed):
             "waitsFor": [],
         }
     ]
-    assert set(read.body) == {"agentName", "digest", "updatedAt", "tools", "warnings", "agent"}
+    assert set(read.body) == {"agentName", "digest", "updatedAt", "updatedBy", "tools", "warnings", "agent"}
 
 
 def test_the_example_agent_is_accepted(product: Deployed):
@@ -169,6 +170,41 @@ def test_a_version_keeps_what_the_draft_was(product: Deployed):
     assert [each["version"] for each in listed] == ["1", "2"]
 
 
+def test_drafts_versions_and_aliases_say_who_wrote_them(product: Deployed):
+    ann, bob = Caller(key_id="a" * 12), Caller(key_id="b" * 12)
+    path, routes = "/agents/helper", {"routes": [{"version": "1"}]}
+
+    drafts = [caller.call("PUT", path, agent()).body for caller in (ann, bob)]
+    made = ann.call("POST", f"{path}/versions").body
+    aliases = [caller.call("PUT", f"{path}/aliases/live", routes).body for caller in (ann, bob)]
+
+    told = [{"type": "key", "id": each.key_id} for each in (ann, bob)]
+    assert [each["updatedBy"] for each in drafts] == [each["updatedBy"] for each in aliases] == told
+    # Who wrote it is no part of it, and a version is no change of the draft.
+    assert drafts[0]["digest"] == drafts[1]["digest"] == made["digest"]
+    assert bob.call("GET", path).body == drafts[1]
+    assert made["createdBy"] == told[0]
+    assert bob.call("GET", f"{path}/versions").body == {"versions": [made]}
+    assert bob.call("GET", f"{path}/versions/1").body == made | {"agent": drafts[0]["agent"]}
+    assert bob.call("GET", f"{path}/aliases/live").body == aliases[1]
+
+
+def test_what_does_not_say_who_wrote_it_is_told_without(product: Deployed):
+    """As release 0.1.0 wrote it, and as that puts it back."""
+    product.admin.call("POST", "/agents/helper/versions")
+    product.admin.call("PUT", "/agents/helper/aliases/live", {"routes": [{"version": "1"}]})
+    product.admin.call("POST", "/keys", {"name": "ci", "scopes": ["run"]})
+    for item in product.items("agents"):
+        kept = {name: value for name, value in item.items() if name not in ("created_by", "updated_by")}
+        product.client.put_item(TableName="agents", Item=kept)
+
+    paths = ["/agents/helper", "/agents/helper/versions/1", "/agents/helper/aliases/live", "/keys"]
+    answers = [product.admin.call("GET", path) for path in paths]
+
+    assert [answer.status for answer in answers] == [200] * 4
+    assert not any("createdBy" in answer.text or "updatedBy" in answer.text for answer in answers)
+
+
 def test_a_deleted_agent_is_gone_with_its_versions_and_aliases(product: Deployed):
     product.admin.call("POST", "/agents/helper/versions")
     product.admin.call("PUT", "/agents/helper/aliases/live", {"routes": [{"version": "1"}]})
@@ -207,9 +243,10 @@ def test_an_alias_leads_to_one_version_and_can_be_moved(product: Deployed):
     )
     moved = product.admin.call("PUT", "/agents/helper/aliases/live", {"routes": [{"version": "2"}]})
 
-    assert (first.status, first.body) == (
+    assert (first.status, first.body["alias"], first.body["routes"]) == (
         200,
-        {"alias": "live", "routes": [{"version": "1", "weight": 100}]},
+        "live",
+        [{"version": "1", "weight": 100}],
     )
     assert product.admin.call("GET", "/agents/helper/aliases/live").body == moved.body
     assert product.admin.call("GET", "/agents/helper/aliases").body == {"aliases": [moved.body]}

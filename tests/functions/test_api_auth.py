@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -54,14 +55,20 @@ def as_caller(context: dict[str, Any]) -> Caller:
     )
 
 
-@pytest.fixture
-def issuer(product: Deployed) -> Iterator[OidcIssuer]:
+@contextmanager
+def believed(**parameters: str) -> Iterator[OidcIssuer]:
     """An issuer on this machine, which the functions may ask."""
     with HttpsServer(tls=False) as server:
         url = f"http://127.0.0.1:{server.port}/acme"
         given = {"OIDC_ISSUER": url, "OIDC_AUDIENCE": "freehold, console", "TOOLS_MAY_USE_LOOPBACK": "true"}
-        with environment(**given):
+        with environment(**given, **parameters):
             yield OidcIssuer(server, discovery={"issuer": url, "jwks_uri": f"{url}/keys"})
+
+
+@pytest.fixture
+def issuer(product: Deployed) -> Iterator[OidcIssuer]:
+    with believed() as issuer:
+        yield issuer
 
 
 # -- POST /auth/token
@@ -184,6 +191,26 @@ def test_a_token_of_the_issuer_opens_the_api(issuer: OidcIssuer):
         "callerType": "oidc",
         "callerId": "user-42",
         "scopes": "run read",
+    }
+
+
+@pytest.mark.parametrize(
+    "whose", [{"OIDC_TENANT": "globex"}, {"OIDC_TENANT_CLAIM": "org"}], ids=["one", "each"]
+)
+def test_what_the_claims_of_an_issuer_mean_is_for_the_parameters_to_say(
+    product: Deployed, whose: dict[str, str]
+):
+    meant = {"OIDC_SUBJECT_CLAIM": "email", "OIDC_SCOPES_CLAIM": "scp", "OIDC_SCOPE_PREFIX": "freehold/"}
+    claimed = {"org": "globex", "email": "ann@example.com", "scp": "run freehold/read freehold/approve"}
+
+    with believed(**meant, **whose) as issuer:
+        answer = admitted(token(iss=issuer.discovery["issuer"], **claimed))
+
+    assert answer["context"] == {
+        "tenant": "globex",
+        "callerType": "oidc",
+        "callerId": "ann@example.com",
+        "scopes": "read approve",
     }
 
 

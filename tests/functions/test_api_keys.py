@@ -12,7 +12,7 @@ import pytest
 from freehold import wiring
 
 from .aws import meddling
-from .caller import STAGE_ARN, TENANT
+from .caller import STAGE_ARN, TENANT, Caller
 from .deployed import Deployed
 from .lambdas import invoke
 
@@ -47,6 +47,16 @@ def test_keys_are_listed_without_their_text(product: Deployed):
     listed = product.admin.call("GET", "/keys").body["keys"]
 
     assert listed == [{name: value for name, value in key.items() if name != "key"}]
+
+
+def test_a_key_says_who_made_it(product: Deployed):
+    role = Caller(caller_type="iam", key_id="arn:aws:sts::123456789012:assumed-role/ops/ann")
+
+    made = role.call("POST", "/keys", {"name": "ci", "scopes": ["run"]}).body
+
+    assert made["createdBy"] == {"type": "iam", "id": role.key_id}
+    listed = product.admin.call("GET", "/keys").body["keys"]
+    assert [each["createdBy"] for each in listed] == [made["createdBy"]]
 
 
 def test_the_table_holds_a_digest_and_no_secret(product: Deployed):

@@ -10,7 +10,7 @@ from freehold import wiring
 from freehold.values.model import Usage
 
 from .aws import REQUESTS, meddling
-from .caller import TENANT
+from .caller import TENANT, Caller
 from .deployed import Deployed, agent
 from .lambdas import invoke
 
@@ -240,6 +240,21 @@ def test_a_running_run_is_marked_and_a_queued_one_ends_at_once(
         "cancelRequested",
     )
     assert capsys.readouterr().out.count('"RunsCancelled":[1.0]') == 1
+
+
+def test_a_cancelled_run_says_who_asked_for_that_first(product: Deployed):
+    ann, bob = Caller(key_id="a" * 12), Caller(key_id="b" * 12)
+    ids = [product.start(sessionId="s1", whenBusy="enqueue")["runId"] for _ in range(2)]
+
+    marked, ended = (
+        [each.call("POST", f"/runs/{run_id}/cancel").body for each in (ann, bob)] for run_id in ids
+    )
+
+    assert [(each["status"], each["cancelledBy"]) for each in marked] == [("RUNNING", "key:" + "a" * 12)] * 2
+    assert [(each["status"], each["cancelledBy"]) for each in ended] == [("CANCELLED", "key:" + "a" * 12)] * 2
+    run = {"tenant": TENANT, "id": ids[0], "execution": 1}
+    invoke("finish_run", {"run": run, "outcome": {"status": "CANCELLED", "reason": "cancelRequested"}})
+    assert product.admin.call("GET", f"/runs/{ids[0]}").body["cancelledBy"] == "key:" + "a" * 12
 
 
 def test_cancelling_twice_or_too_late_changes_nothing(product: Deployed):

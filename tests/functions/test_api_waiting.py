@@ -431,10 +431,14 @@ def test_only_an_approver_hands_a_session_back_and_only_one_that_is_escalated(pr
 )
 def test_a_session_whose_run_waits_is_at_no_work(product: Deployed, method: str, path: str, body: Any):
     run = product.park("approve", "escalate_to_human", sessionId="s1")
+    ann = Caller(key_id="a" * 12)
+    REQUESTS.forget()
 
-    answer = product.admin.call(method, path, body)
+    answer = ann.call(method, path, body)
 
     assert answer.status == 200, answer.text
+    ((entry,),) = [each.parameters["Entries"] for each in REQUESTS.made if each.operation == "PutEvents"]
+    assert json.loads(entry["Detail"])["cancelledBy"] == f"key:{ann.key_id}"
     assert product.admin.call("GET", "/approvals").body == {"approvals": []}
     left = product.admin.call("GET", f"/runs/{run['runId']}")
     if path.endswith("end"):

@@ -16,6 +16,7 @@ from freehold.adapters.api_keys import SCOPES
 from freehold.http.events import HEARTBEAT_SECONDS
 from freehold.values.live import Piece
 from freehold.values.run import Call, RunKey
+from freehold_client.streaming import SILENCE_SECONDS
 
 from .aws import REQUESTS
 from .caller import Caller
@@ -196,6 +197,12 @@ def test_the_stage_may_stand_in_the_path(product: Deployed, ended: str):
     assert names(follow(product.admin, ended, stage="/v1"))[-1] == "run.finished"
 
 
+def test_a_refusal_names_its_path_as_every_call_does(product: Deployed):
+    answers = [follow(product.admin, "01J0-1", stage=stage) for stage in ("", "/v1")]
+
+    assert [answer.json()["path"] for answer in answers] == ["/runs/01J0-1/events"] * 2
+
+
 def test_pages_of_configured_origins_may_read_along(product: Deployed, ended: str):
     with environment(ALLOWED_ORIGINS="https://app.example"):
         ours = follow(product.admin, ended, origin="https://app.example")
@@ -269,6 +276,10 @@ def test_a_stream_without_news_says_now_and_then_that_all_is_well(product: Deplo
 
     assert answer.ping_interval == HEARTBEAT_SECONDS
     assert answer.ping_message_factory().encode() == b": heartbeat\n\n"
+
+
+def test_a_client_waits_for_more_than_one_sign_of_life():
+    assert SILENCE_SECONDS > 2 * HEARTBEAT_SECONDS
 
 
 class Silent:

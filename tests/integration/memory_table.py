@@ -53,7 +53,9 @@ class MemoryTable:
             found = [item for item in items if item.get(hashed) == wanted and holds(item)]
             found.sort(key=lambda item: item.get(ranged, {"S": ""})["S"], reverse=newest_first)
             if begun := given.get("ExclusiveStartKey"):
-                found = [item for item in found if item["sk"]["S"] > begun["sk"]["S"]]
+                place = begun["sk"]["S"]
+                follows = place.__gt__ if newest_first else place.__lt__
+                found = [item for item in found if follows(item["sk"]["S"])]
             page = found[: given.get("Limit")]
             # As DynamoDB does: a page that is full tells where it ends, whether or not more follows.
             full = bool(page) and len(page) == given.get("Limit")

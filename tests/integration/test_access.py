@@ -39,6 +39,17 @@ class World:
         entry = AccessEntry(kind, name, tenant, NOW, given)
         return self.entries.grant(entry)
 
+    def grant_without_id(self, tenant: str = "acme") -> AccessEntry:
+        """As entries were once written."""
+        entry, table = self.grant(ROLE, tenant), self.client.scan(TableName="agents")
+        (written,) = (item for item in table["Items"] if item["kind"]["S"] == "access")
+        self.client.put_item(
+            TableName="agents",
+            Item={name: value for name, value in written.items() if name != "entry_id"},
+            ConditionExpression="attribute_exists(pk)",
+        )
+        return entry
+
     def token(self, arn: str = SESSION) -> str:
         return self.tokens.create(arn, now=NOW).text
 
@@ -258,20 +269,23 @@ def test_a_token_stays_shut_where_its_access_was_revoked_and_granted_again(world
 
 
 def test_an_entry_without_an_id_opens_to_its_tokens_until_it_is_revoked(world: World):
-    """As entries were once written."""
-    entry = world.grant()
-    ((item,), table) = world.client.scan(TableName="agents")["Items"], "agents"
-    world.client.put_item(
-        TableName=table,
-        Item={name: value for name, value in item.items() if name != "entry_id"},
-        ConditionExpression="attribute_exists(pk)",
-    )
+    entry = world.grant_without_id()
     text = world.token()
 
     assert world.entries.grant(entry).entry_id == ""
     assert world.tokens.verify(text, now=NOW) is not None
     world.entries.revoke("iam", ROLE)
     world.grant()
+    assert world.tokens.verify(text, now=NOW) is None
+
+
+def test_a_token_by_an_entry_without_an_id_opens_nothing_where_that_leads_to_another_tenant(world: World):
+    world.grant_without_id()
+    text = world.token()
+    world.entries.revoke("iam", ROLE)
+
+    world.grant_without_id("globex")
+
     assert world.tokens.verify(text, now=NOW) is None
 
 

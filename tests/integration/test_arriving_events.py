@@ -40,6 +40,15 @@ def test_an_event_that_comes_again_in_another_message_finds_its_run(door: Door):
     assert again.key == first.key
 
 
+def test_each_event_begins_a_run_by_each_rule_that_it_came_by(door: Door):
+    door.access.entries["rule", f"{RULE}-too"] = TENANT
+    came = [(rule, name) for rule in (RULE, f"{RULE}-too") for name in ("e1", "e2")]
+
+    runs = [door.run_of(incoming({"rule": rule, "event": event(id=name)})) for rule, name in came]
+
+    assert len({run.key for run in runs}) == 4
+
+
 def test_a_rule_that_leads_to_nobody_begins_nothing(door: Door):
     door.take(incoming({"rule": f"{RULE}-of-others", "event": event()}))
 
@@ -47,10 +56,12 @@ def test_a_rule_that_leads_to_nobody_begins_nothing(door: Door):
 
 
 def test_a_queue_of_others_is_not_believed_what_rule_or_trigger_it_names(door: Door):
-    door.triggers.triggers.append(trigger())
+    door.triggers.triggers.append(trigger(input="Go on."))
+    by_rule = {"rule": RULE, "event": event()}
+    by_trigger = {"trigger": {"tenant": TENANT, "id": "t1"}, "event": event()}
 
-    for told in ({"rule": RULE, "event": event()}, {"trigger": {"tenant": TENANT, "id": "t1"}}):
-        door.take(message(json.dumps(told)))
+    for told in (by_rule, by_trigger):
+        assert door.take(message(json.dumps(told))).kind == "refused"
 
     assert [error for error, *_ in refusals(door)] == ["Invalid", "Invalid"]
     assert all_runs(door.world) == []
@@ -100,6 +111,18 @@ def test_a_schedule_begins_one_run_for_each_of_its_times(door: Door):
     assert first.key == again.key != second.key
     assert first.input == "Report as of 2026-01-01T00:00:00Z."
     assert (first.principal.name, first.trigger) == ("schedule:t1", "schedule")
+
+
+@pytest.mark.parametrize(
+    "by", [{"event": event()}, {"scheduledTime": "2026-01-01T00:00:00Z"}], ids=["an event", "a time"]
+)
+def test_triggers_that_go_off_together_begin_a_run_each(by: dict[str, Any], door: Door):
+    named = ("t1", "t2")
+    door.triggers.triggers.extend(trigger(input="Go on.", trigger_id=name) for name in named)
+
+    runs = [door.run_of(incoming({"trigger": {"tenant": TENANT, "id": name}} | by)) for name in named]
+
+    assert len({run.key for run in runs}) == 2
 
 
 def test_a_repeat_after_the_trigger_has_changed_begins_no_second_run(door: Door):

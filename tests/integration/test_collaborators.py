@@ -224,7 +224,7 @@ def test_a_cancel_reaches_the_agents_that_were_asked(world: QuickWorld, state: s
         go_on(world, first)
     child = {each.status: each for each in children(world, run)}[state]  # type: ignore[index]
 
-    assert world.cancel(run).status == "CANCELLED"
+    assert world.cancel(run, by="key:k9").status == "CANCELLED"
 
     if state == "RUNNING":
         assert world.run(child).cancel_requested_at is not None
@@ -232,7 +232,7 @@ def test_a_cancel_reaches_the_agents_that_were_asked(world: QuickWorld, state: s
     else:
         assert world.run(child).status == "CANCELLED"
     settle(world)
-    assert {each.status for each in all_runs(world)} == {"CANCELLED"}
+    assert {(each.status, each.cancelled_by) for each in all_runs(world)} == {("CANCELLED", "key:k9")}
     assert world.waits.listed() == []
 
 
@@ -247,11 +247,12 @@ def test_a_cancel_that_comes_while_an_agent_is_asked_reaches_it(world: QuickWorl
             world.helm,
             seed,
             lambda world=world, run=run: go_on(world, run),
-            lambda world=world, run=run: world.cancel(run),
+            lambda world=world, run=run: world.cancel(run, by="key:k9"),
         )
         settle(world)
 
-        assert {each.status for each in all_runs(world)} == {"CANCELLED"}, seed
+        told = {(each.status, each.cancelled_by) for each in all_runs(world)}
+        assert told == {("CANCELLED", "key:k9")}, seed
 
 
 def test_an_agent_whose_caller_waits_no_longer_is_cancelled(world: QuickWorld):
@@ -263,6 +264,7 @@ def test_an_agent_whose_caller_waits_no_longer_is_cancelled(world: QuickWorld):
     assert world.sweep().expired == 1
 
     assert world.run(child).cancel_requested_at is not None
+    assert world.run(child).cancelled_by is None
     run = complete(world, run)
     assert [each.content for each in results(world, run)] == ["The other agent has not answered in time."]
     assert run.status == "COMPLETED"

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from driven import QuickWorld, go_on, named, settle
+from freehold.adapters.replies import AwsReplies
 from freehold.answering import MOST_OUTPUT, reply_of
 from freehold.ending import Ending
 from freehold.errors import StoreUnavailable
 from freehold.sweeping import GIVEN_UP_MS
 from freehold.values.agent import Memory
 from freehold.values.run import Run
+from memory_queues import MemoryQueues
 
 ANSWERS = "arn:aws:sqs:us-east-1:123456789012:answers.fifo"
 DAY = 86_400
@@ -62,6 +64,26 @@ def test_the_answer_says_what_came_of_the_run_and_which_request_it_answers(world
         "costUsd": None,
     }
     assert not world.run(run).undelivered
+
+
+@pytest.mark.parametrize(
+    ("target", "named"),
+    [
+        (ANSWERS, {"MessageGroupId": "s1", "MessageDeduplicationId": "r1"}),
+        # SQS takes no deduplication id where nothing is in order.
+        (ANSWERS.removesuffix(".fifo"), {}),
+    ],
+)
+def test_answers_are_in_the_order_of_their_session_where_the_queue_keeps_one(
+    target: str, named: dict[str, str]
+):
+    queues = MemoryQueues()
+
+    AwsReplies(lambda: queues, lambda: None).send(target, {"output": "Hi."}, group="s1", reply_id="r1")
+
+    (sent,) = queues.records(target.rpartition(":")[2])
+    assert json.loads(sent["body"]) == {"output": "Hi."}
+    assert {name: told for name, told in sent["attributes"].items() if name.startswith("Message")} == named
 
 
 def test_the_answer_of_a_run_that_failed_says_why(world: QuickWorld):

@@ -43,10 +43,26 @@ def test_the_page_has_every_event_of_a_run_and_its_fields():
     parked(world, laps([ESCALATE]))
 
     told = published(world)
-    ends = {name: fields | {"replays"} for name, fields in told.items() if "stopReason" in fields}
+    ends = {
+        name: fields | {"replays", "cancelledBy"} for name, fields in told.items() if "stopReason" in fields
+    }
     assert told | ends == described()
     assert len(ends) == len(runs)
     assert "replays" in of_end(replace(runs[0], replays="another"))
+
+
+def test_only_the_end_of_a_run_that_was_cancelled_names_who_asked_for_it():
+    world = QuickWorld()
+    world.apply(named("helper"))
+    quick, late = world.ask(session="s1"), world.ask(session="s2")
+
+    for run in (quick, late):
+        world.cancel(run, by="key:k9")
+    world.finish(quick, Ending("CANCELLED", "cancelRequested"))
+    world.finish(late, Ending("COMPLETED"))
+
+    told = {name: detail.get("cancelledBy") for name, detail in world.events.published}
+    assert told == {"Agent Run Cancelled": "key:k9", "Agent Run Completed": None}
 
 
 def test_no_event_holds_what_was_said_nor_more_than_the_name_of_who_asked():

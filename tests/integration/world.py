@@ -287,19 +287,19 @@ class World:
         execution = execution or self.history(run).run.execution
         return finish_run(run.key, execution, ending or Ending("COMPLETED"), self.endings())
 
-    def cancel(self, run: Run) -> Run:
-        return self.cancel_key(run.key)
+    def cancel(self, run: Run, by: str | None = None) -> Run:
+        return self.cancel_key(run.key, by)
 
-    def cancel_key(self, key: RunKey) -> Run:
-        return cancel_run(key, self.endings())
+    def cancel_key(self, key: RunKey, by: str | None = None) -> Run:
+        return cancel_run(key, self.endings(), by=by)
 
-    def sweep(self, patience: float = 420) -> Swept:
+    def sweep(self, patience: float = 420, until: Callable[[], bool] = lambda: False) -> Swept:
         return sweep(
             self.parking(),
             self.erasing(),
             patience_ms=int(patience * 1000),
             report=self.report,
-            until=lambda: False,
+            until=until,
         )
 
     def erasing(self) -> ErasingCollaborators:

@@ -32,6 +32,7 @@ from world import TENANT, World, agent, answer, tool
 LOOK_UP, PAY = tool(), tool("pay", idempotent=False)
 HELPER = agent(LOOK_UP, PAY, timeout_seconds=36_000)
 PAY_GUARDED = ("pay", {"id": "16"})
+ADMIN = Principal("key", "k1")
 EXPERT = replace(HELPER, name="expert")
 WAITER = replace(
     agent(
@@ -140,13 +141,13 @@ def messaged(world: World) -> None:
 
 
 def cancelling(world: World) -> None:
-    world.cancel(asking(world, "cancelling", ("pay", {"id": "12"})))
+    world.cancel(asking(world, "cancelling", ("pay", {"id": "12"})), by="key:k1")
 
 
 def answered(world: World) -> None:
     """On version 1 by an alias, and told to the bus."""
-    world.agents.freeze(TENANT, "helper", now=world.clock)
-    world.agents.put_alias(TENANT, "helper", "live", [("1", 100)], now=world.clock)
+    world.agents.freeze(TENANT, "helper", now=world.clock, by=ADMIN)
+    world.agents.put_alias(TENANT, "helper", "live", [("1", 100)], now=world.clock, by=ADMIN)
     world.model = ScriptedModel([reply("Good morning.")])
     run = world.ask("Hello.", "answered", alias="live")
     world.invoke_model(run)
@@ -366,7 +367,7 @@ def let_in(world: World) -> None:
     table, now = Table(world.client, "agents"), world.clock // 1000
     entries = AccessEntries(table)
     role = "arn:aws:iam::123456789012:role/support"
-    entries.grant(AccessEntry("iam", role, TENANT, now, ("run", "read")))
+    entries.grant(AccessEntry("iam", role, TENANT, now, ("run", "read"), created_by=ADMIN))
     session = "arn:aws:sts::123456789012:assumed-role/support/ann"
     AwsTokens(table, entries).create(session, now=now)
 
@@ -450,11 +451,12 @@ SCENES: tuple[Callable[[World], None], ...] = (
 
 def play(world: World) -> dict[str, str]:
     """Bring it all about. Returns the texts of two API keys by name; one of them ends after a day."""
-    world.agents.apply(TENANT, HELPER, {"agentName": "helper"}, (), now=world.clock)
+    world.agents.apply(TENANT, HELPER, {"agentName": "helper"}, (), now=world.clock, by=ADMIN)
     for scene in SCENES:
         scene(world)
     keys, now = ApiKeys(Table(world.client, "agents")), world.clock // 1000
+    given: dict[str, Any] = {"tenant": TENANT, "scopes": ("run", "read"), "now": now, "by": ADMIN}
     return {
-        name: keys.create(tenant=TENANT, name=name, scopes=("run", "read"), now=now, expires_at=ends).text
+        name: keys.create(name=name, expires_at=ends, **given).text
         for name, ends in (("everlasting", None), ("one-day", now + 86_400))
     }

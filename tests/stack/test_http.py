@@ -94,6 +94,7 @@ def test_a_key_made_over_http_opens_what_its_scopes_allow(product: Product, http
         ("GET", "/nowhere", None, 404, "NotFound"),
         ("PATCH", "/agents", None, 404, "NotFound"),
         ("GET", "/runs/nonsense", None, 404, "NotFound"),
+        ("GET", "/runs/a%0ab/events", None, 400, "Invalid"),
         ("GET", "/runs?limit=0", None, 400, "Invalid"),
         ("POST", "/agents/nobody/runs", None, 400, "Invalid"),
     ],

@@ -247,6 +247,39 @@ def test_a_one_time_schedule_comes_due_in_its_zone(patched: Server, as_it_comes:
     assert not came(as_it_comes, late)
 
 
+def test_after_a_restart_a_schedule_at_a_rate_comes_due_when_it_would_have_anyway():
+    """Each day, one since a day and an hour ago, the other from now on in two seconds."""
+    script = """
+import time
+from ministack.services import scheduler
+from freehold_cli.local import patches
+if PATCHED:
+    patches.apply_all()
+arn, now = "arn:aws:sqs:us-east-1:000000000000:none", time.time()
+daily = {
+    "ScheduleExpression": "rate(1 day)",
+    "FlexibleTimeWindow": {"Mode": "OFF"},
+    "Target": {"Arn": arn, "RoleArn": arn},
+}
+scheduler._create_schedule("old", daily)
+scheduler._create_schedule("new", daily | {"StartDate": now + 2})
+old, new = scheduler._schedules._data
+scheduler._schedules._data[old]["CreationDate"] -= 25 * 3600
+scheduler._tick_schedules()
+time.sleep(2.1)
+scheduler._tick_schedules()
+print([round((scheduler._schedule_last_fired[key] - now) / 60) for key in (old, new)])
+"""
+
+    def last(*, patched: bool) -> list[int]:
+        command = [sys.executable, "-c", script.replace("PATCHED", str(patched))]
+        told = subprocess.run(command, env={}, capture_output=True, text=True, check=True)
+        return json.loads(told.stdout)
+
+    assert last(patched=True) == [-60, 0]
+    assert last(patched=False)[0] == 0
+
+
 # ------------------------------------------------------------------------------------- what is kept
 
 

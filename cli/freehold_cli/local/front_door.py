@@ -9,24 +9,45 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import AsyncGenerator
+from http import HTTPStatus
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from urllib.parse import unquote
 
 import httpx
 from starlette.applications import Starlette
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ExceptionHandler
 
 from freehold_cli.local.admission import REQUESTS_AT_ONCE, Admission, TooBusy, executions_of
 from freehold_cli.local.authorizer import Authorizer
-from freehold_cli.local.passing import answered, outgoing, problem, throttled, unavailable
+from freehold_cli.local.passing import (
+    MOST_BYTES,
+    TooLarge,
+    answered,
+    body_of,
+    outgoing,
+    problem,
+    throttled,
+    unavailable,
+)
 from freehold_cli.local.serving import Options, serve
 from freehold_cli.local.streams import Streams
 
 STAGE = "v1"
 _METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
+
+
+class _Rest(PathConvertor):
+    """Of a path, all that follows. Starlette's own ends with the line."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("rest", _Rest())
 
 
 class DeployedApi:
@@ -78,7 +99,7 @@ def application(
         query = f"?{request.url.query}" if request.url.query else ""
         try:
             async with admission.admitted(request.method, path):
-                sent = outgoing(request, f"{address}{path or '/'}{query}", await request.body())
+                sent = outgoing(request, f"{address}{path or '/'}{query}", await body_of(request))
                 answer = await client.send(sent, stream=True)
         except TooBusy as busy:
             return throttled(f"{busy}; send the same request again a little later")
@@ -105,10 +126,10 @@ def application(
         Route("/healthz", health, methods=["GET"]),
         Route(f"/{STAGE}/runs/{{run_id}}/events", follow, methods=["GET"]),
         Route(f"/{STAGE}", forward, methods=_METHODS),
-        Route(f"/{STAGE}/{{path:path}}", forward, methods=_METHODS),
-        Route("/{path:path}", _nowhere, methods=_METHODS),
+        Route(f"/{STAGE}/{{path:rest}}", forward, methods=_METHODS),
+        Route("/{path:rest}", _nowhere, methods=_METHODS),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers=_REFUSALS)
 
 
 def local_client() -> httpx.AsyncClient:
@@ -130,10 +151,31 @@ def main() -> None:
     serve(application(api, client, options.instance, admission, streams), options.port, date_header=False)
 
 
-async def _nowhere(request: Request) -> Response:
-    return problem(
-        404, "Not found", f"there is nothing at {request.url.path}; the API is at /{STAGE}/", "NotFound"
-    )
+async def _nowhere(request: Request, _: Exception | None = None) -> Response:
+    told = f"no call {request.method} {request.scope['path']}; the API is at /{STAGE}/"
+    return problem(404, "Not found", told, "NotFound")
+
+
+async def _no_address(_: Request, error: Exception) -> Response:
+    return problem(400, "The request is invalid", f"the address cannot be passed on: {error}", "Invalid")
+
+
+async def _too_large(_: Request, __: Exception) -> Response:
+    told = f"a body has at most {MOST_BYTES} bytes"
+    return problem(413, "The request was refused", told, "REQUEST_TOO_LARGE")
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    """The server writes the exception into the log."""
+    return problem(500, "Something went wrong", "The log has the details.", "InternalError")
+
+
+_REFUSALS: dict[Any, ExceptionHandler] = {
+    HTTPStatus.METHOD_NOT_ALLOWED: _nowhere,
+    httpx.InvalidURL: _no_address,
+    TooLarge: _too_large,
+    Exception: _broken,
+}
 
 
 if __name__ == "__main__":

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
-from starlette.types import ASGIApp
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from freehold_cli.local.endpoint import AwsEndpoint
 from freehold_cli.local.home import deployed_at
@@ -51,17 +50,15 @@ def settings(
         pause(_LOOK_SECONDS)
 
 
-def application(function: Path, instance: str, at: int, environment: dict[str, str] | None) -> Starlette:
+def application(function: Path, instance: str, at: int, environment: dict[str, str] | None) -> ASGIApp:
     """The function's application with its environment, and what tells that it serves the deployment of then."""
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok", "instance": instance, "deployedAt": at})
 
-    routes: list[Route | Mount] = [Route("/healthz", health, methods=["GET"])]
-    if environment is None:
-        return Starlette(routes=[*routes, Route("/{path:path}", _not_yet)])
-    os.environ.update(environment)
-    return Starlette(routes=[*routes, Mount("/", _loaded(function))])
+    os.environ.update(environment or {})
+    served = _not_yet if environment is None else _loaded(function)
+    return Router([Route("/healthz", health, methods=["GET"])], default=served)
 
 
 def main() -> None:
@@ -94,8 +91,8 @@ def _loaded(function: Path) -> ASGIApp:
     return cast("ASGIApp", module.app)
 
 
-async def _not_yet(_: Request) -> Response:
-    return unavailable("the stack is not deployed yet")
+async def _not_yet(scope: Scope, receive: Receive, send: Send) -> None:
+    await unavailable("the stack is not deployed yet")(scope, receive, send)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any
+from uuid import uuid4
 
 import httpx
 from starlette.requests import Request
@@ -28,11 +28,29 @@ _OF_ONE_CONNECTION = frozenset(
 )
 # Longer than API Gateway lets an integration run (29 s) and than a stream may be silent.
 _TIMEOUT = httpx.Timeout(330.0, connect=5.0)
+# What API Gateway takes as a request's body.
+MOST_BYTES = 10 * 1024 * 1024
+
+
+class TooLarge(Exception):
+    """The body has more than `MOST_BYTES`."""
 
 
 def passes(name: bytes) -> bool:
     """Whether a header is meant for the other end, and not for one connection alone."""
     return name.lower().decode("latin-1") not in _OF_ONE_CONNECTION
+
+
+async def body_of(request: Request) -> bytes:
+    """Raises `TooLarge`."""
+    body = bytearray()
+    async for chunk in request.stream():
+        # More is read, so that the client comes to read the answer, but not kept.
+        if len(body) <= MOST_BYTES:
+            body += chunk
+    if len(body) > MOST_BYTES:
+        raise TooLarge
+    return bytes(body)
 
 
 def outgoing(request: Request, url: str, content: bytes, **more: str) -> httpx.Request:
@@ -80,7 +98,11 @@ def throttled(detail: str) -> Response:
 
 
 def problem(status: int, title: str, detail: str, kind: str) -> Response:
-    """In the form of the API's own."""
+    """As API Gateway answers by itself: every page may read it, since it says nothing of anybody."""
     told = {"type": f"urn:freehold:{kind}", "title": title, "status": status, "detail": detail}
-    content: dict[str, Any] = told
-    return JSONResponse(content, status, media_type="application/problem+json")
+    headers = {
+        "x-request-id": str(uuid4()),
+        "access-control-allow-origin": "*",
+        "access-control-expose-headers": "Retry-After,x-request-id",
+    }
+    return JSONResponse(told, status, headers, media_type="application/problem+json")

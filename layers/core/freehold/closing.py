@@ -12,18 +12,20 @@ CLOSE_ATTEMPTS = 20
 SETTLE_MS = 130_000
 
 
-def end_session(tenant: str, session_id: str, using: EndCollaborators) -> tuple[Session, bool]:
+def end_session(
+    tenant: str, session_id: str, using: EndCollaborators, *, by: str | None = None
+) -> tuple[Session, bool]:
     """The session as it was closed, and whether a summary of it is still being made.
 
     What was said stays readable until the session would have expired, also where its id begins anew by then. A run that
-    is parked is cancelled. Raises `NotFound`, and `SessionBusy` where a run of it has not ended.
+    is parked is cancelled, `by` whoever asks. Raises `NotFound`, and `SessionBusy` where a run of it has not ended.
     """
     for _ in range(CLOSE_ATTEMPTS):
         before, now = using.sessions.session(tenant, session_id), using.now()
         if before is None or before.expires_at <= now // 1000:
             raise NotFound(f"no session {session_id}")
         if before.active_turn is not None:
-            _cancel_parked(RunKey(tenant, before.conversation, before.active_turn), using)
+            _cancel_parked(RunKey(tenant, before.conversation, before.active_turn), using, by)
             continue
         if before.ended_at is not None:
             return before, False
@@ -36,7 +38,7 @@ def end_session(tenant: str, session_id: str, using: EndCollaborators) -> tuple[
     raise Conflict(f"session {session_id} changed at each of {CLOSE_ATTEMPTS} attempts to end it")
 
 
-def _cancel_parked(key: RunKey, using: EndCollaborators) -> None:
+def _cancel_parked(key: RunKey, using: EndCollaborators, by: str | None) -> None:
     """Raises `SessionBusy` where the run is at work."""
     run = using.sessions.run(key)
     queued = using.sessions.next_run(key)
@@ -44,7 +46,7 @@ def _cancel_parked(key: RunKey, using: EndCollaborators) -> None:
         # It would begin in the place of the parked one.
         raise SessionBusy(queued.key.run_id)
     if run is not None and run.status == "AWAITING":
-        run = cancel_run(key, using)
+        run = cancel_run(key, using, by=by)
     if run is None or not run.ended:
         raise SessionBusy(key.run_id)
 

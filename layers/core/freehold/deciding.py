@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from .approving import Asked, Decider, check
+from .approving import Asked, Decider, check, heard_before
 from .beginning import MOST_NAMED, continue_run
 from .errors import Conflict, Denied, FreeholdError, NotFound, StaleWrite
 from .ports import Agents, Executions, Sessions, Waits
@@ -123,7 +123,10 @@ def _check(run: Run, wanted: Pending, asked: Asked, by: Decider, using: DecideCo
     def wrote() -> bool:
         return using.sessions.is_linked(run.key, principal)
 
-    check(name, wanted, asked.verdict, asked.digest, by, run=run, agent=agent, wrote=wrote)
+    def heard() -> Iterable[str]:
+        return heard_before(run, asked.lap, using.sessions, using.waits)
+
+    check(name, wanted, asked.verdict, asked.digest, by, run=run, agent=agent, wrote=wrote, heard=heard)
 
 
 def refuse(

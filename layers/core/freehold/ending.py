@@ -27,11 +27,12 @@ NOT_RUN = "This call was not made: the run ended first ({reason})."
 
 
 class Ending(Value):
-    """How a run ends. `reason` names the limit or the act that stopped it, `error` what failed it."""
+    """How a run ends. `reason` names the limit or the act that stopped it, `error` what failed it, `by` who asked."""
 
     status: Status
     reason: str | None = None
     error: RunError | None = None
+    by: str | None = None
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> Ending:
@@ -93,8 +94,7 @@ def finish_run(key: RunKey, execution: int, ending: Ending, using: EndCollaborat
 
 
 def _write(history: History, ending: Ending, using: EndCollaborators) -> Run:
-    before, now = history.run, using.now()
-    last = history.last
+    before, last, now = history.run, history.last, using.now()
     remembered = before.memory_id is not None and (last is not None or ending.status != "CANCELLED")
     ended = replace(
         before,
@@ -103,6 +103,7 @@ def _write(history: History, ending: Ending, using: EndCollaborators) -> Run:
         finished_at=now,
         last_lap=last.lap if last else 0,
         stop_reason=ending.reason,
+        cancelled_by=ending.by or before.cancelled_by,
         error=_quoting(before, ending.error),
         totals=history.totals,
         undelivered=True,
@@ -211,7 +212,7 @@ def _announce(run: Run, using: EndCollaborators) -> None:
         if key is not None:
             # It may be erased by now, and one that has ended stays as it is.
             with suppress(NotFound):
-                cancel_run(key, using)
+                cancel_run(key, using, by=run.cancelled_by)
     if run.summary_due:
         using.executions.summarize(run)
 
@@ -228,10 +229,11 @@ def _output(run: Run, using: EndCollaborators) -> str | None:
     return lap.text if lap else None
 
 
-def cancel_run(key: RunKey, using: EndCollaborators) -> Run:
+def cancel_run(key: RunKey, using: EndCollaborators, *, by: str | None = None) -> Run:
     """Cancel a run: a queued one at once, a running one before its next model or tool call.
 
     A parked one ends at once, too. Cancelling a run that has ended, or twice, changes nothing. Raises `NotFound`.
+    `by` is `type:id` of whoever asked for it; None where Freehold cancels what nobody waits for any more.
     """
     for _ in range(FINISH_ATTEMPTS):
         run = using.sessions.run(key)
@@ -241,23 +243,23 @@ def cancel_run(key: RunKey, using: EndCollaborators) -> Run:
             return run
         try:
             if run.status == "QUEUED":
-                return _cancel_queued(run, using)
+                return _cancel_queued(run, using, by)
             if run.status == "AWAITING":
-                return _cancel_parked(run, using)
-            return using.sessions.request_cancel(run, now=using.now())
+                return _cancel_parked(run, using, by)
+            return using.sessions.request_cancel(run, now=using.now(), by=by)
         except StaleWrite:
             continue
     raise Conflict(f"run {key.run_id} changed at each of {FINISH_ATTEMPTS} attempts to cancel it")
 
 
-def _cancel_parked(run: Run, using: EndCollaborators) -> Run:
+def _cancel_parked(run: Run, using: EndCollaborators, by: str | None) -> Run:
     history = using.sessions.history(run.key)
     if history is None or history.run.rev != run.rev:
         raise StaleWrite(f"run {run.key.run_id} changed while it was cancelled")
-    return deliver(_write(history, Ending("CANCELLED", "cancelRequested"), using), using)
+    return deliver(_write(history, Ending("CANCELLED", "cancelRequested", by=by), using), using)
 
 
-def _cancel_queued(run: Run, using: EndCollaborators) -> Run:
+def _cancel_queued(run: Run, using: EndCollaborators, by: str | None) -> Run:
     ended = replace(
         run,
         status="CANCELLED",
@@ -265,6 +267,7 @@ def _cancel_queued(run: Run, using: EndCollaborators) -> Run:
         finished_at=using.now(),
         last_lap=0,
         stop_reason="cancelRequested",
+        cancelled_by=by,
         totals=History(run).totals,
         undelivered=True,
     )

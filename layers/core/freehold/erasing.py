@@ -221,25 +221,16 @@ def _has_ended(key: RunKey, using: ErasingCollaborators) -> bool:
 # -- when their time has come
 
 
-def retire(
-    shard: int,
-    using: ErasingCollaborators,
-    until: Callable[[], bool],
-    report: Callable[[RunKey, Exception], None],
-) -> int:
-    """Erase the conversations of sessions that have expired; how many. What fails is handed to `report` and left."""
-    retired = 0
-    for lease in using.conversations.due(shard, now=using.now()):
-        if until():
-            break
-        try:
-            retired += _retire(lease, using)
-        except StaleWrite:
-            continue
-        except Exception as error:
-            # Whatever it is, it must not keep the others.
-            report(lease.key, error)
-    return retired
+def retire(found: Lease, using: ErasingCollaborators, report: Callable[[RunKey, Exception], None]) -> bool:
+    """Erase the conversation if its session has expired; whether it was. What fails is handed to `report` and left."""
+    try:
+        return _retire(found, using)
+    except StaleWrite:
+        return False
+    except Exception as error:
+        # Whatever it is, it must not keep the others.
+        report(found.key, error)
+        return False
 
 
 def _retire(found: Lease, using: ErasingCollaborators) -> bool:

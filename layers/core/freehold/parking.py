@@ -190,7 +190,7 @@ def _ask_agent(run: Run, wanted: Pending, using: ParkCollaborators) -> None:
     if parent is None or wanted not in parent.pending:
         # It was cancelled, or has gone on, before the child was there to be found. It may be erased by now.
         with suppress(NotFound):
-            cancel_run(child.key, ends)
+            cancel_run(child.key, ends, by=parent.cancelled_by if parent else None)
     start_run(child, ends.sessions, ends.executions, now=ends.now())
 
 

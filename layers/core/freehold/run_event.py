@@ -17,6 +17,8 @@ def of_end(run: Run) -> dict[str, object]:
     totals = run.totals
     # Who acts on the end of a run can tell one that only went through it again.
     replayed: dict[str, object] = {"replays": run.replays} if run.replays else {}
+    asked = run.cancelled_by if run.status == "CANCELLED" else None
+    cancelled: dict[str, object] = {"cancelledBy": asked} if asked else {}
     ended = {
         "stopReason": run.stop_reason,
         "errorType": run.error.type if run.error else None,
@@ -25,7 +27,7 @@ def of_end(run: Run) -> dict[str, object]:
         "outputTokens": totals.usage.output_tokens if totals else 0,
         "costUsd": None if totals is None or totals.cost_usd is None else float(totals.cost_usd),
     }
-    return _of_any(run) | ended | replayed
+    return _of_any(run) | ended | replayed | cancelled
 
 
 def of_wait(run: Run) -> dict[str, object]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from hashlib import sha256
+from itertools import zip_longest
 
 from .approving import Asked, Decider
 from .beginning import activated, continue_run, start_run
@@ -12,13 +14,15 @@ from .ending import EndCollaborators, Ending, cancel_run, deliver, finish_run
 from .erasing import ErasingCollaborators, retire
 from .errors import Conflict, NotFound, StaleWrite, StoreUnavailable, SummaryUnusable
 from .parking import ParkCollaborators, announce
-from .ports import SHARDS
+from .ports import SHARDS, Sessions
 from .value import Value, astuple, replace
 from .values.decision import EXPIRED
 from .values.run import Run, RunError, RunKey
 
 Report = Callable[[RunKey, Exception], None]
 
+# More than a sweep has time for. The next one begins at another shard.
+MOST_OPEN = 10_000
 MAX_LOST_STARTS = 3
 # Younger than this, a run's own FinishRun or Start is most likely still at work.
 SETTLE_MS = 30_000
@@ -59,22 +63,68 @@ def sweep(
     report: Report,
     until: Callable[[], bool],
 ) -> Swept:
-    """Look at every open run once, then at conversations that may have ended, as long as `until` is False.
+    """Look at waits whose time is over, open runs and conversations that may have ended, as long as `until` is False.
 
-    `patience_ms` is the longest step's timeout plus a margin. A run that cannot be tended is handed to `report` and
-    left for the next minute: it must not keep the others from their turn, and for the same reason each minute begins
-    at another shard.
+    `patience_ms` is the longest step's timeout plus a margin. Where there is more than a sweep has time for, none of
+    the three keeps the others from their turn, and no tenant another. A run that cannot be tended is handed to
+    `report` and left for the next minute.
     """
     ends = using.ends
-    total, first = Swept(), ends.now() // 60_000 % SHARDS
-    total += _expire(ends, report, until)
-    for shard in range(first, first + SHARDS):
-        for key in ends.sessions.open_runs(shard % SHARDS):
-            if until():
-                # The next minute begins at the next shard.
-                return total
-            total += _guarded(key, lambda key=key: _tend(key, using, patience_ms=patience_ms), report)
-    return total + Swept(retired=retire(first, erasing, until, report))
+    listed, now = ends.waits.listed(), ends.now()
+    minute = now // 60_000
+    looks = (
+        _expire([key for key, due_at in listed if due_at <= now], ends, minute, report),
+        _tend_open(using, minute, patience_ms, report),
+        _retire_due(erasing, minute, report),
+    )
+    return Swept(awaiting=len(listed)) + _shared(looks, ends.now, until)
+
+
+def _shared(looks: Sequence[Iterator[Swept]], now: Callable[[], int], until: Callable[[], bool]) -> Swept:
+    """All looks that there is time for, the next one always of the kind that has had the least of it.
+
+    To list them is part of the first one.
+    """
+    total = Swept()
+    had: dict[Iterator[Swept], tuple[int, int]] = dict.fromkeys(looks, (0, 0))
+    while had and not until():
+        least, began = min(had, key=had.__getitem__), now()
+        swept = next(least, None)
+        if swept is None:
+            del had[least]
+            continue
+        total += swept
+        spent, number = had[least]
+        had[least] = (spent + now() - began, number + 1)
+    return total
+
+
+def _in_turn(found: Iterable[RunKey], minute: int) -> Iterator[RunKey]:
+    """One of each tenant after the other, and each minute in another order: nobody is last for ever."""
+    of_tenant: dict[str, list[RunKey]] = {}
+    for key in sorted(found, key=lambda key: sha256(f"{minute}#{key.run_id}".encode()).digest()):
+        of_tenant.setdefault(key.tenant, []).append(key)
+    for abreast in zip_longest(*of_tenant.values()):
+        yield from (key for key in abreast if key is not None)
+
+
+def _tend_open(using: ParkCollaborators, minute: int, patience_ms: int, report: Report) -> Iterator[Swept]:
+    for key in _in_turn(_open_runs(using.ends.sessions, minute), minute):
+        yield _guarded(key, lambda key=key: _tend(key, using, patience_ms=patience_ms), report)
+
+
+def _open_runs(sessions: Sessions, minute: int) -> list[RunKey]:
+    found = list[RunKey]()
+    for shard in range(minute, minute + SHARDS):
+        if len(found) < MOST_OPEN:
+            found += sessions.open_runs(shard % SHARDS)
+    return found
+
+
+def _retire_due(erasing: ErasingCollaborators, minute: int, report: Report) -> Iterator[Swept]:
+    due = {lease.key: lease for lease in erasing.conversations.due(minute % SHARDS, now=erasing.now())}
+    for key in _in_turn(due, minute):
+        yield Swept(retired=retire(due[key], erasing, report))
 
 
 def _guarded(key: RunKey, tend: Callable[[], Swept], report: Report) -> Swept:
@@ -89,15 +139,10 @@ def _guarded(key: RunKey, tend: Callable[[], Swept], report: Report) -> Swept:
         return Swept(seen=1, failed=1)
 
 
-def _expire(using: EndCollaborators, report: Report, until: Callable[[], bool]) -> Swept:
+def _expire(due: Sequence[RunKey], using: EndCollaborators, minute: int, report: Report) -> Iterator[Swept]:
     """Decide in place of those who have not, for runs that have waited long enough."""
-    listed, now = using.waits.listed(), using.now()
-    total = Swept(awaiting=len(listed))
-    for key, due_at in listed:
-        if due_at > now or until():
-            break
-        total += _guarded(key, lambda key=key: _deny(key, using), report)
-    return total
+    for key in _in_turn(due, minute):
+        yield _guarded(key, lambda key=key: _deny(key, using), report)
 
 
 def _deny(key: RunKey, using: EndCollaborators) -> Swept:
@@ -204,8 +249,8 @@ def _tend_queued(run: Run, using: EndCollaborators, *, now: int) -> Swept:
     """A queued run whose conversation has no active turn: its turn has come, whatever lost it."""
     session = using.sessions.session(run.tenant, run.session_id)
     mine = session if session and session.conversation == run.conversation else None
-    earlier_open = using.sessions.has_open_turn_before(run.key)
-    if earlier_open or (mine and mine.active_turn is not None):
+    # The session first: where it answers, as it does as long as somebody lets a run wait, nothing else is read.
+    if (mine and mine.active_turn is not None) or using.sessions.has_open_turn_before(run.key):
         return Swept(seen=1)
     attributes = mine.session_attributes if mine else {}
     ready = activated(run, session_attributes=attributes, now=now)

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from freehold.adapters.access import AccessEntries
 from freehold.adapters.dead_letters import SqsDeadLetters
 from freehold.adapters.table import Table
+from freehold.values.run import Principal
 from freehold_cli.main import app
 from freehold_cli.world import World
 from memory_queues import MemoryQueues
@@ -21,6 +22,7 @@ from memory_table import MemoryTable
 from .fake_api import KEY, FakeApi
 
 URL = "http://127.0.0.1:8080"
+ANN = Principal("iam", "arn:aws:sts::123456789012:assumed-role/admin/ann")
 
 
 @dataclass
@@ -56,6 +58,9 @@ class FakeAws:
         self.keys_made.append((table, name))
         self.keys_given.append(given)
         return KEY
+
+    def caller(self) -> Principal:
+        return ANN
 
     def access(self, table: str) -> AccessEntries:
         return AccessEntries(Table(self.tables, table))  # pyright: ignore[reportArgumentType]

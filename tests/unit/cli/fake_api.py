@@ -17,7 +17,11 @@ import httpx
 
 Json = dict[str, Any]
 KEY = "fh_fake"
-AWS_TOKEN = {"token": KEY, "tenant": "main", "principal": "iam:arn:aws:iam::123456789012:user/ann"}
+AWS_TOKEN = {
+    "token": "fht_main_fake",
+    "tenant": "main",
+    "principal": "iam:arn:aws:iam::123456789012:user/ann",
+}
 RUN_ID = "01JZFAKE-1"
 SESSION_ID = "s-1"
 NOTHING = {"sessions": 0, "runs": 0, "items": 0, "objects": 0, "summaries": 0}
@@ -227,7 +231,7 @@ class FakeApi:
         shown = headers.get("authorization", "")
         if path == ["auth", "token"] and shown.startswith("AWS4-HMAC-SHA256 "):
             return 201, AWS_TOKEN
-        if shown != f"Bearer {KEY}":
+        if shown not in (f"Bearer {KEY}", f"Bearer {AWS_TOKEN['token']}"):
             return 401, {"message": "Unauthorized"}
         for part in (each for each in path if each in self.refused):
             return self.refused[part]

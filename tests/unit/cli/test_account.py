@@ -14,6 +14,7 @@ from moto import mock_aws
 from freehold.adapters.api_keys import ApiKeys
 from freehold.adapters.table import Table
 from freehold.errors import Invalid
+from freehold.values.run import Principal
 from freehold_cli.account import AwsAccount
 from freehold_cli.settings import WrongUse
 
@@ -79,6 +80,16 @@ def test_a_key_is_made_for_a_tenant_with_scopes_and_an_end(dynamodb: Any):
     assert (found.tenant, found.scopes) == ("main", ("admin",))
     assert found.expires_at is not None
     assert 2 * 86_400 <= found.expires_at - now < 2 * 86_400 + 60
+
+
+def test_a_key_says_by_whose_credentials_it_was_made(dynamodb: Any):
+    account = AwsAccount(SETTINGS)
+    text = account.make_key("agents", "first", by=account.caller())
+
+    found = ApiKeys(Table(dynamodb, "agents")).verify(text, now=int(time.time()))
+
+    assert found is not None
+    assert found.created_by == Principal("iam", "arn:aws:sts::123456789012:user/moto")
 
 
 def test_a_scope_that_does_not_exist_makes_no_key(dynamodb: Any):

@@ -11,7 +11,7 @@ import pytest
 from freehold_cli.agent_commands import changes
 from freehold_client import Agent
 
-from .conftest import URL, FakeInfo, Terminal
+from .conftest import ANN, URL, FakeInfo, Terminal
 from .fake_api import KEY, problem
 
 
@@ -417,7 +417,8 @@ def test_the_first_key_of_a_stack_in_an_account_needs_no_key(terminal: Terminal)
     assert FREEHOLD["ApiUrl"] in result.stderr
     assert terminal.accounts[0] == {}
     assert terminal.aws.keys_made[0] == ("agents-of-dev", "me")
-    assert terminal.aws.keys_given[0] == {"tenant": "main", "scopes": ["admin"], "expires_in_days": None}
+    given = {"tenant": "main", "scopes": ["admin"], "expires_in_days": None, "by": ANN}
+    assert terminal.aws.keys_given[0] == given
     wanted = {"key": KEY, "tenant": "main", "scopes": ["admin"], "url": FREEHOLD["ApiUrl"]}
     assert json.loads(as_json.stdout) == wanted
 

@@ -119,6 +119,24 @@ def test_a_key_that_is_not_accepted_is_exit_code_2_with_a_hint(terminal: Termina
     assert "FREEHOLD_KEY" in result.stderr
 
 
+def test_the_end_of_a_line_is_no_part_of_a_key(terminal: Terminal):
+    terminal.environ["FREEHOLD_KEY"] = f"{KEY}\n"
+
+    assert terminal.run("agents").exit_code == 0
+
+
+@pytest.mark.parametrize("key", [" ", "fh_\nsecret", "fh_“secret”"])
+def test_a_key_that_cannot_be_sent_is_exit_code_2_and_not_printed(terminal: Terminal, key: str):
+    terminal.environ["FREEHOLD_KEY"] = key
+
+    for flags in ((), ("--json",)):
+        result = terminal.run("agents", *flags)
+        assert result.exit_code == 2
+        assert "Authorization: is no valid header" in result.stderr
+        assert "secret" not in result.stdout + result.stderr
+    assert terminal.api.seen == []
+
+
 def test_an_error_cannot_act_on_the_terminal(terminal: Terminal):
     problems = [{"path": "\x1b[2J", "message": "\x1b]0;owned\x07[red]x"}]
     terminal.api.refusal = (400, problem(400, "\x1b[31mInvalid", "no", problems=problems))
@@ -142,3 +160,9 @@ def test_a_file_that_cannot_be_used_is_named(terminal: Terminal):
 @pytest.mark.parametrize("wrong", [["ask"], ["nonsense"], ["runs", "--limit", "0"], ["keys", "create"]])
 def test_wrong_use_is_exit_code_2(terminal: Terminal, wrong: list[str]):
     assert terminal.run(*wrong).exit_code == 2
+
+
+def test_white_space_around_the_settings_does_not_count(terminal: Terminal):
+    terminal.environ = {"FREEHOLD_URL": f" {URL}\n", "FREEHOLD_KEY": f"{KEY}\n"}
+
+    assert terminal.run("agents").exit_code == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -11,11 +13,13 @@ from freehold_cli.account import AwsAccount
 from freehold_cli.local_start import LOCAL_PRINCIPAL
 from freehold_cli.settings import WrongUse
 
-from .conftest import URL, FakeInfo, Terminal
-from .fake_api import AWS_TOKEN, KEY, problem
+from .conftest import ANN, URL, FakeInfo, Terminal
+from .fake_api import AWS_TOKEN, problem
 
 ROLE = "arn:aws:iam::123456789012:role/support"
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:orders.fifo"
+RULE = "arn:aws:events:us-east-1:123456789012:rule/freehold/orders"
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -61,17 +65,26 @@ def test_what_was_granted_is_listed_and_revoked(stack: Terminal):
         assert stack.run("access", "grant", *given, *of).exit_code == 0
 
     listed = json.loads(stack.run("access", "list", "--stack", "freehold", "--json").stdout)
+    by = {"createdBy": {"type": "iam", "id": ANN.id}}
     assert listed == {
         "access": [
-            {"kind": "iam", "name": ROLE, "tenant": "acme", "scopes": ["approve"]},
-            {"kind": "queue", "name": QUEUE, "tenant": "acme"},
-            {"kind": "source", "name": "com.example.*", "tenant": "acme"},
+            {"kind": "iam", "name": ROLE, "tenant": "acme", "scopes": ["approve"], **by},
+            {"kind": "queue", "name": QUEUE, "tenant": "acme", **by},
+            {"kind": "source", "name": "com.example.*", "tenant": "acme", **by},
         ]
     }
     assert QUEUE in stack.run("access", "list", "--stack", "freehold").stdout
     for kind, name in (("iam", ROLE), ("queue", QUEUE), ("source", "com.example.*")):
         assert stack.run("access", "revoke", kind, name, *of).exit_code == 0
     assert granted(stack) == []
+
+
+def test_who_lets_a_rule_in_is_told_where_the_rest_of_it_stands(stack: Terminal):
+    result = stack.run("access", "grant", "rule", RULE, "--stack", "freehold")
+
+    (page,) = re.findall(r"docs/\S+\.md", result.stderr)
+    assert "input transformer" in result.stderr
+    assert "input transformer" in (ROOT / page).read_text()
 
 
 @pytest.mark.parametrize(
@@ -153,7 +166,7 @@ def test_a_local_door_that_leads_elsewhere_stays_as_it_is(terminal: Terminal):
 def test_a_token_is_printed_and_nothing_else(terminal: Terminal):
     result = terminal.run("auth", "token", "--scope", "run")
 
-    assert result.stdout == f"{KEY}\n"
+    assert result.stdout == f"{AWS_TOKEN['token']}\n"
     assert terminal.aws.signed == [(f"{URL}/v1/auth/token", b'{"scopes": ["run"]}')]
     assert json.loads(terminal.run("auth", "token", "--json").stdout) == AWS_TOKEN
 
@@ -165,6 +178,50 @@ def test_a_principal_that_nobody_let_in_is_told_so(terminal: Terminal):
 
     assert result.exit_code == 2
     assert ROLE in result.stderr
+
+
+GATEWAYS_NO = {"message": "User is not authorized to access this resource"}
+
+
+def test_a_scope_that_a_principal_was_not_given_is_an_administrators_to_grant(terminal: Terminal):
+    terminal.api.refusal = 403, problem(403, "Denied", "the access entry gives the scopes run and no others")
+
+    result = terminal.run("auth", "token", "--scope", "admin")
+
+    assert result.exit_code == 2
+    assert "`freehold access grant iam`" in result.stderr
+    assert "key" not in result.stderr.lower()
+
+
+@pytest.mark.parametrize("chosen", [{"FREEHOLD_AUTH": "aws"}, {"FREEHOLD_KEY": AWS_TOKEN["token"]}])
+def test_who_came_in_with_aws_credentials_is_not_told_of_keys(terminal: Terminal, chosen: dict[str, str]):
+    terminal.environ = {"FREEHOLD_URL": URL, **chosen}
+    terminal.api.refused = {"agents": (403, GATEWAYS_NO)}
+
+    result = terminal.run("agents")
+
+    assert result.exit_code == 2
+    assert "`freehold access grant iam`" in result.stderr
+    assert "key" not in result.stderr.lower()
+
+
+def test_a_key_that_lacks_a_scope_is_no_matter_of_aws_credentials(terminal: Terminal):
+    terminal.api.refusal = (403, GATEWAYS_NO)
+
+    result = terminal.run("agents")
+
+    assert "`freehold keys create`" in result.stderr
+    assert "access grant" not in result.stderr
+
+
+def test_a_token_that_has_ended_is_told_as_no_key(terminal: Terminal):
+    terminal.environ["FREEHOLD_KEY"] = "fht_main_old"
+
+    result = terminal.run("agents")
+
+    assert result.exit_code == 2
+    assert "`freehold auth token`" in result.stderr
+    assert "FREEHOLD_KEY" not in result.stderr
 
 
 def test_every_command_comes_in_with_aws_credentials_where_that_is_chosen(terminal: Terminal):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -324,6 +326,37 @@ def test_status_names_the_agents(local: Terminal):
     printed = json.loads(runs(local).run("status", "--json").stdout)
 
     assert printed == {"url": URL, "local": True, "agents": ["support"]}
+
+
+def test_blank_settings_are_none(local: Terminal):
+    terminal = runs(local)
+    terminal.environ = {"FREEHOLD_URL": "", "FREEHOLD_KEY": ""}
+
+    assert json.loads(terminal.run("status", "--json").stdout)["local"] is True
+
+
+def test_the_local_settings_may_be_made_again_in_the_same_shell(tmp_path: Path):
+    page = (Path(__file__).parents[3] / "docs" / "local-run.md").read_text()
+    (settings,) = (
+        block for block in re.findall(r"```bash\n(.*?)```", page, re.DOTALL) if "AWS_ENDPOINT_URL" in block
+    )
+    for name in ("aws-port", "key"):
+        (tmp_path / name).write_text("4566\n")
+    freehold = tmp_path / ".venv" / "bin" / "freehold"
+    freehold.parent.mkdir(parents=True)
+    freehold.write_text(f'#!/bin/sh\necho "\\"url\\": \\"${{FREEHOLD_URL:-{URL}}}\\","\n')
+    freehold.chmod(0o755)
+
+    made = subprocess.run(
+        ["bash", "-euc", f'{settings}{settings}echo "$FREEHOLD_URL"'],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "FREEHOLD_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert made.stdout == f"{URL}/v1\n"
 
 
 def test_status_says_which_of_the_stacks_processes_do_not_answer(local: Terminal):

@@ -5,18 +5,23 @@ from __future__ import annotations
 import pytest
 
 from freehold_client import (
+    Agent,
+    Alias,
     CallItem,
     CompactionItem,
     DiscardedItem,
     Erased,
     Erasure,
+    Key,
     LapItem,
     LateItem,
     Memory,
     OtherItem,
+    Principal,
     Run,
     Session,
     UserItem,
+    Version,
 )
 from freehold_client.items import read_item
 
@@ -29,6 +34,21 @@ def test_a_run_keeps_what_it_was_read_from():
     run = Run.read(wire)
 
     assert (run.run_id, run.cost_usd, run.wire) == ("c-1", 0.5, wire)
+
+
+def test_what_was_written_says_by_whom_where_that_is_known():
+    by = {"type": "iam", "id": "arn"}
+    known = [
+        Agent.read({"agentName": "a", "updatedBy": by}).updated_by,
+        Version.read({"version": "1", "createdBy": by}).created_by,
+        Alias.read({"alias": "live", "updatedBy": by}).updated_by,
+        Key.read({"keyId": "k", "createdBy": by}).created_by,
+    ]
+    unknown = [Agent.read({}).updated_by, Version.read({}).created_by, Key.read({}).created_by]
+
+    assert known == [Principal("iam", "arn")] * 4
+    assert {*unknown, Alias.read({}).updated_by, Run.read({}).cancelled_by} == {None}
+    assert Run.read({"cancelledBy": "key:k1"}).cancelled_by == "key:k1"
 
 
 @pytest.mark.parametrize("cost", [None, "free", True])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from traceback import format_exception
 
 import httpx
 import pytest
@@ -142,6 +143,7 @@ def test_a_run_is_started_once_though_the_answer_was_lost():
         lambda client: client.runs.start("a", "hi"),
         lambda client: client.runs.upload("r-1", b"ab"),
         lambda client: client.schedules.add("a", "rate(1 day)", "hi"),
+        lambda client: client.sessions.hand_back("s-1", "done"),
     ],
 )
 def test_what_creates_is_asked_for_again_under_one_key(create: Callable[[Freehold], object]):
@@ -151,6 +153,41 @@ def test_what_creates_is_asked_for_again_under_one_key(create: Callable[[Freehol
 
     first, again = (request.headers["idempotency-key"] for request in stack.requests[:2])
     assert first == again
+
+
+@pytest.mark.parametrize(
+    "create",
+    [
+        lambda client, key: client.agents.freeze("a", idempotency_key=key),
+        lambda client, key: client.dead_letters.redrive(idempotency_key=key),
+        lambda client, key: client.keys.create("ci", ["run"], idempotency_key=key),
+        lambda client, key: client.runs.replay("r-1", "m", idempotency_key=key),
+        lambda client, key: client.runs.start("a", "hi", idempotency_key=key),
+        lambda client, key: client.runs.upload("r-1", b"ab", idempotency_key=key),
+        lambda client, key: client.schedules.add("a", "rate(1 day)", "hi", idempotency_key=key),
+        lambda client, key: client.sessions.hand_back("s-1", "done", idempotency_key=key),
+    ],
+)
+def test_what_creates_takes_a_key_of_ones_own_that_can_be_sent(create: Callable[[Freehold, str], object]):
+    stack = Stack(ok({"url": "http://bucket/u-1"}), ok())
+
+    create(stack.client(), "nightly-7")
+    with pytest.raises(InvalidRequest) as caught:
+        create(stack.client(), "nightly\n8")
+
+    asked = [request for request in stack.requests if request.url.host != "bucket"]
+    assert [request.headers["idempotency-key"] for request in asked] == ["nightly-7"]
+    assert [problem.path for problem in caught.value.problems] == ["Idempotency-Key"]
+    assert "nightly" not in str(caught.value)
+
+
+def test_a_blank_key_of_ones_own_is_none():
+    stack = Stack(httpx.ReadTimeout("slow"), httpx.Response(201, json={"keyId": "1"}))
+
+    with pytest.raises(Unreachable):
+        stack.client().keys.create("ci", ["run"], idempotency_key="")
+
+    assert len(stack.requests) == 1
 
 
 def test_two_runs_have_two_idempotency_keys():
@@ -220,10 +257,36 @@ def test_what_may_have_happened_and_may_not_happen_twice_is_not_repeated(lost: h
     assert len(stack.requests) == 1
 
 
-def test_what_was_never_sent_is_sent_again():
-    stack = Stack(httpx.ConnectError("refused"), httpx.Response(201, json={"version": "1"}))
+@pytest.mark.parametrize(
+    "first",
+    [
+        lambda: httpx.ConnectError("refused"),
+        lambda: httpx.ConnectTimeout("slow"),
+        lambda: problem(429),
+    ],
+)
+def test_what_was_never_sent_or_turned_away_is_sent_again_though_it_may_not_happen_twice(
+    first: Callable[[], Answer],
+):
+    stack = Stack(first(), httpx.Response(201, json={"keyId": "1"}))
 
-    assert stack.client().agents.freeze("a").version == "1"
+    assert stack.client().keys.create("ci", ["run"]).key_id == "1"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.runs.cancel("r-1"),
+        lambda client: client.runs.decide("r-1", []),
+        lambda client: client.sessions.end("s-1"),
+    ],
+)
+def test_what_changes_nothing_the_second_time_is_asked_for_again(call: Callable[[Freehold], object]):
+    stack = Stack(httpx.ReadTimeout("slow"), ok())
+
+    call(stack.client())
+
+    assert len(stack.requests) == 2
 
 
 def test_an_unreachable_stack_is_named_with_its_address():
@@ -344,6 +407,21 @@ def test_an_alias_may_lead_to_several_versions_by_weight():
     assert [(route.version, route.weight) for route in alias.routes] == [("3", 90), ("4", 10)]
 
 
+@pytest.mark.parametrize(
+    "ask", [lambda client: client.runs.get("r-1"), lambda client: list(client.runs.stream("r-1"))]
+)
+def test_what_cannot_be_sent_is_not_tried_again_and_not_quoted(ask: Callable[[Freehold], object]):
+    stack = Stack(
+        *[httpx.LocalProtocolError("Illegal header value b'Bearer fh_secret\\n'") for _ in range(4)]
+    )
+
+    with pytest.raises(InvalidRequest) as caught:
+        ask(stack.client())
+
+    assert len(stack.requests) == 1
+    assert "secret" not in "".join(format_exception(caught.value))
+
+
 # -- writes that rest on what was read
 
 
@@ -360,6 +438,11 @@ def test_what_was_read_is_changed_as_long_as_nobody_else_has_changed_it():
     assert changed.etag == '"2"'
     assert stack.requests[1].headers["if-match"] == '"1"'
     assert "if-none-match" not in stack.requests[1].headers
+
+
+def test_a_precondition_that_cannot_be_sent_is_told():
+    with pytest.raises(InvalidRequest, match="If-Match: is no valid header"):
+        Stack().client().agents.delete("a", if_match='"1"\n')
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from traceback import format_exception
 
 import httpx
 import pytest
 
-from freehold_client import Freehold, Unauthorized
+from freehold_client import Freehold, InvalidRequest, Unauthorized, aws_token
 
 
 class Stack:
@@ -78,3 +79,59 @@ def test_a_key_that_is_refused_is_not_shown_twice():
         client.runs.get("r-1")
 
     assert len(stack.requests) == 1
+
+
+@pytest.mark.parametrize("given", ["fh_k\n", " fh_k\r\n", lambda: "fh_k\n"])
+def test_white_space_around_a_credential_does_not_count(given: str | Callable[[], str]):
+    with Stack("fh_k").client(given) as client:
+        assert client.runs.get("r-1").run_id == "r-1"
+
+
+@pytest.mark.parametrize("given", ["", "\n", "fh_\nsecret", "fh_“secret”", lambda: "", lambda: "fh_\0secret"])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.runs.get("r-1"),
+        lambda client: client.agents.get("a"),
+        lambda client: list(client.runs.stream("r-1")),
+    ],
+)
+def test_what_cannot_be_sent_as_a_credential_is_told_at_once_and_not_quoted(
+    ask: Callable[[Freehold], object], given: str | Callable[[], str]
+):
+    stack = Stack("fh_k")
+
+    with stack.client(given) as client, pytest.raises(InvalidRequest) as caught:
+        ask(client)
+
+    assert stack.requests == []
+    assert [problem.path for problem in caught.value.problems] == ["Authorization"]
+    assert "secret" not in "".join(format_exception(caught.value))
+
+
+def test_a_function_is_asked_again_after_what_could_not_be_sent():
+    given = iter(["", "fh_k"])
+
+    with Stack("fh_k").client(lambda: next(given)) as client:
+        with pytest.raises(InvalidRequest):
+            client.runs.get("r-1")
+        assert client.runs.get("r-1").run_id == "r-1"
+
+
+def test_a_signature_that_cannot_be_sent_is_not_quoted():
+    signed = {"authorization": "AWS4-HMAC-SHA256 x", "x-amz-security-token": "secret\n"}
+
+    with pytest.raises(InvalidRequest, match="X-Amz-Security-Token: is no valid header") as caught:
+        aws_token(
+            "http://stack", lambda *_: signed, transport=httpx.MockTransport(lambda _: httpx.Response(201))
+        )
+
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("key", "by_aws"), [("fh_k", False), ("fht_acme_1", True), ("eyJ.a.b", False)])
+def test_a_refusal_tells_whether_it_was_of_aws_credentials(key: str, *, by_aws: bool):
+    with Stack().client(key) as client, pytest.raises(Unauthorized) as caught:
+        client.runs.get("r-1")
+
+    assert caught.value.by_aws is by_aws

@@ -20,6 +20,7 @@ from freehold_client import (
     ToolFinished,
     Unreachable,
 )
+from freehold_client.streaming import SILENCE_SECONDS
 
 Answer = httpx.Response | httpx.TransportError
 GREETING = b": following\nretry: 2500\n\n"
@@ -55,10 +56,11 @@ def streamed(*chunks: bytes, lost: bool = False) -> httpx.Response:
 
 
 class Stack:
-    """Gives `answers` in turn; keeps where each request began, and the pauses between them."""
+    """Gives `answers` in turn; keeps where each request began, how long it waits, and the pauses between."""
 
     def __init__(self, *answers: Answer) -> None:
         self.began: list[str | None] = []
+        self.timeouts: list[dict[str, float | None]] = []
         self.pauses: list[float] = []
         self._answers = list(answers)
 
@@ -71,6 +73,7 @@ class Stack:
     def _respond(self, request: httpx.Request) -> httpx.Response:
         assert (request.url.path, request.headers["authorization"]) == ("/v1/runs/c-1/events", "Bearer fh_k")
         self.began.append(request.headers.get("last-event-id"))
+        self.timeouts.append(request.extensions["timeout"])
         answer = self._answers.pop(0)
         if isinstance(answer, httpx.TransportError):
             raise answer
@@ -211,6 +214,13 @@ def test_a_heartbeat_is_a_sign_of_life():
     silent = [streamed(GREETING, b": heartbeat\n\n") for _ in range(20)]
 
     assert seqs(Stack(*silent, streamed(finished(1))).events()) == [1]
+
+
+def test_a_stream_that_falls_silent_is_lost_and_is_taken_up_again():
+    stack = Stack(httpx.ReadTimeout("silent"), streamed(finished(1)))
+
+    assert seqs(stack.events()) == [1]
+    assert [each["read"] for each in stack.timeouts] == [SILENCE_SECONDS] * 2
 
 
 def test_kinds_of_events_that_are_not_known_yet_are_passed_on():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from freehold.errors import Conflict, Invalid, StoreUnavailable
@@ -86,6 +86,7 @@ def test_everything_that_an_event_lacks_is_named():
 
 
 @given(st.text())
+@example("{{detail.secret}}")
 def test_what_an_event_holds_is_no_template(text: str):
     event = {"detail": {"text": text, "secret": "hunter2"}}
 

@@ -12,6 +12,7 @@ import pytest
 from freehold_cli.local.admission import Admission
 from freehold_cli.local.authorizer import Authorizer
 from freehold_cli.local.front_door import DeployedApi, application
+from freehold_cli.local.passing import MOST_BYTES
 from freehold_cli.local.streams import Streams
 
 AWS = "http://127.0.0.1:4566"
@@ -54,7 +55,7 @@ def ask(
     async def asked() -> list[httpx.Response]:
         client = httpx.AsyncClient(transport=httpx.MockTransport(upstream))
         door = application(DeployedApi(AWS, outputs), client, "freehold-1", Admission(none_run))
-        through = httpx.ASGITransport(door)
+        through = httpx.ASGITransport(door, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=through, base_url="http://127.0.0.1:8080") as user:
             return [await user.request(method, path, **options) for method, path in requests]  # type: ignore[arg-type]
 
@@ -123,13 +124,72 @@ def test_before_the_first_deployment_everything_is_a_503(tmp_path: Path):
     assert upstream.requests == []
 
 
-def test_outside_the_api_there_is_nothing(outputs: Path):
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/"), ("GET", "/agents"), ("GET", "/a%0ab"), ("TRACE", "/v1/agents")]
+)
+def test_outside_the_api_there_is_nothing(outputs: Path, method: str, path: str):
     upstream = Upstream(lambda request: answer_with(200))
 
-    (answer,) = ask(upstream, outputs, ("GET", "/agents"))
+    (answer,) = ask(upstream, outputs, (method, path))
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
     assert upstream.requests == []
+
+
+def test_a_path_of_two_lines_reaches_the_stage_as_any_other(outputs: Path):
+    upstream = Upstream(lambda request: answer_with(400))
+
+    ask(upstream, outputs, ("GET", "/v1/runs/a%0ab"))
+
+    (sent,) = upstream.requests
+    assert str(sent.url) == f"{AWS}/restapis/one/v1/_user_request_/runs/a%0ab"
+
+
+def test_what_the_door_answers_by_itself_has_an_id_and_every_page_may_read_it(outputs: Path):
+    upstream = Upstream(lambda _: answer_with(200))
+
+    answers = ask(upstream, outputs, ("GET", "/"), ("GET", "/v1/%2e/agents"), ("GET", "/v2/agents"))
+    answers += ask(upstream, outputs.with_name("none.json"), ("GET", "/v1/agents"))
+
+    assert [answer.status_code for answer in answers] == [404, 400, 404, 503]
+    assert {answer.headers["access-control-allow-origin"] for answer in answers} == {"*"}
+    shown = {answer.headers["access-control-expose-headers"] for answer in answers}
+    assert shown == {"Retry-After,x-request-id"}
+    assert len({answer.headers["x-request-id"] for answer in answers}) == 4
+
+
+def test_an_address_that_cannot_be_passed_on_is_refused(outputs: Path):
+    upstream = Upstream(lambda _: answer_with(200))
+    # As long as a client here may send, and too long with what leads to the stage.
+    query = "a" * 65_500
+
+    (answer,) = ask(upstream, outputs, ("GET", f"/v1/agents?{query}"))
+
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert answer.json()["detail"] == "the address cannot be passed on: URL too long"
+    assert upstream.requests == []
+
+
+def test_a_body_that_api_gateway_would_not_take_is_refused(outputs: Path):
+    upstream = Upstream(lambda _: answer_with(200))
+
+    (most,) = ask(upstream, outputs, ("POST", "/v1/agents/a/runs"), content=b"1" * MOST_BYTES)
+    (more,) = ask(upstream, outputs, ("POST", "/v1/agents/a/runs"), content=b"1" * (MOST_BYTES + 1))
+
+    assert (most.status_code, more.status_code) == (200, 413)
+    assert more.json()["type"] == "urn:freehold:REQUEST_TOO_LARGE"
+    assert [len(request.content) for request in upstream.requests] == [MOST_BYTES]
+
+
+def test_a_defect_of_the_door_is_a_500_in_the_same_form(outputs: Path):
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise KeyError("secret")
+
+    (answer,) = ask(Upstream(fail), outputs, ("GET", "/v1/agents"))
+
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert answer.json()["type"] == "urn:freehold:InternalError"
+    assert "secret" not in answer.text
 
 
 @pytest.mark.parametrize("dots", ["%2e%2e", "%2E.", "%2e", "..%2f..%2fhealth"])

@@ -1,8 +1,8 @@
 """What MiniStack does otherwise than AWS and Freehold cannot live with, mended in the server's own process.
 
 Each patch is one function that refuses to work on a MiniStack it does not know. For each of them
-`tests/stack/test_local_aws.py` or `test_local_tables.py` shows that MiniStack needs it: delete a patch when its test says
-otherwise.
+`tests/stack/test_local_aws.py` or `test_local_tables.py` shows that MiniStack needs it: delete a patch when its test
+says otherwise.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ PATCHES = (
     event_sources.read_concurrency_as_a_number,
     event_sources.tell_what_a_schedule_is_at,
     schedules.take_a_time_in_its_zone,
+    schedules.keep_the_pace_of_rates,
     cloudformation.keep_time_to_live,
     cloudformation.accept_alarms_over_several_metrics,
     api_gateway.import_any_methods,

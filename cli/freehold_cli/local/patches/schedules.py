@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from importlib import import_module
 from typing import Any
@@ -27,3 +28,24 @@ def take_a_time_in_its_zone() -> None:
     service = import_module("ministack.services.scheduler")
     for operation in ("_create_schedule", "_update_schedule"):
         wrap(service, operation, keep, reads=('"ScheduleExpression": body["ScheduleExpression"]',))
+
+
+def keep_the_pace_of_rates() -> None:
+    """After a restart a schedule at a rate comes due when it would have anyway.
+
+    MiniStack forgets when it came due last and counts from when it was made, so that it comes due at once.
+    """
+    service = import_module("ministack.services.scheduler")
+    bus = import_module("ministack.services.eventbridge")
+
+    def tick(original: Any) -> None:
+        now, last = time.time(), service._schedule_last_fired
+        for key, schedule in list(service._schedules._data.items()):
+            interval = bus._parse_rate_seconds(schedule["ScheduleExpression"])
+            if interval and key not in last:
+                begins = service._to_epoch(schedule["StartDate"]) or schedule["CreationDate"]
+                last[key] = now - (now - begins) % interval
+        original()
+
+    reads = ('_schedule_last_fired[state_key] = sched.get("CreationDate", now)',)
+    wrap(service, "_tick_schedules", tick, reads=reads)

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import Conflict, Invalid, NotFound, StaleWrite
 from ..value import replace
 from ..values.access import SCOPES, TENANT, AccessEntry, EntryKind, aws_principal
+from ..values.run import Principal
 from . import keys
 from .table import Item, Table
 
@@ -107,6 +108,7 @@ def _item(entry: AccessEntry) -> Item:
         "name": entry.name,
         "tenant": entry.tenant,
         "created_at": entry.created_at,
+        "created_by": entry.created_by.name if entry.created_by else None,
         "scopes": list(entry.scopes),
         "entry_id": entry.entry_id or None,
     }
@@ -125,5 +127,5 @@ def _unchanged(there: Item | None) -> dict[str, Any]:
 
 
 def _read(kind: EntryKind, item: Item) -> AccessEntry:
-    scopes = tuple(item["scopes"])
-    return AccessEntry(kind, item["name"], item["tenant"], item["created_at"], scopes, _id(item))
+    scopes, by = tuple(item["scopes"]), Principal.named(item.get("created_by"))
+    return AccessEntry(kind, item["name"], item["tenant"], item["created_at"], scopes, _id(item), by)

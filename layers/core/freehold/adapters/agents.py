@@ -15,7 +15,7 @@ from ..errors import Conflict, Invalid, NotFound, StaleWrite
 from ..value import replace
 from ..values.agent import DRAFT, Agent, ModelChoice, PinnedAgent
 from ..values.precondition import ANYTHING, Precondition
-from ..values.run import Session
+from ..values.run import Principal, Session
 from . import keys, pages
 from . import routes as weighted
 from .contents import Contents
@@ -23,6 +23,8 @@ from .drafts import Alias, Draft, Version, changed_at, lowest_version, tag
 from .table import Item, Table
 
 NEW = "attribute_not_exists(pk)"
+# What a deleted one has no more.
+OF_DRAFT = ("body", "body_ref", "updated_by")
 CACHED_SNAPSHOTS = 64
 WRITE_ATTEMPTS = 10
 
@@ -74,6 +76,7 @@ class DynamoAgents:
         warnings: tuple[str, ...],
         *,
         now: int,
+        by: Principal | None = None,
         expected: Precondition = ANYTHING,
     ) -> Draft:
         """Store the draft, and the snapshot that runs on it will pin. Raises `PreconditionFailed`."""
@@ -85,7 +88,7 @@ class DynamoAgents:
                 self._clear(tenant, agent.name, there)
             rev, latest = (there["rev"], there["latest_version"]) if there else (0, 0)
             updated_at = changed_at(now, there)
-            draft = Draft(agent.name, digest, source, warnings, updated_at, latest, rev + 1)
+            draft = Draft(agent.name, digest, source, warnings, updated_at, latest, rev + 1, by)
             item = draft.item(tenant, description=agent.description, model=agent.model.model)
             item |= self._contents.put(_folder(tenant, agent.name), draft.body)
             try:
@@ -124,7 +127,7 @@ class DynamoAgents:
                 self._clear(tenant, name, there)
                 raise NotFound(f"no agent {name}")
             expected.check(f"agent {name}", tag(there))
-            kept = {key: value for key, value in there.items() if key not in ("body", "body_ref")}
+            kept = {key: value for key, value in there.items() if key not in OF_DRAFT}
             changes = {"deleted": True, "rev": there["rev"] + 1, "updated_at": changed_at(now, there)}
             try:
                 self._table.put_once(kept | changes, **_unchanged(there))
@@ -156,27 +159,21 @@ class DynamoAgents:
 
     # -- versions
 
-    def freeze(self, tenant: str, name: str, *, now: int, request: str | None = None) -> Version:
+    def freeze(
+        self, tenant: str, name: str, *, now: int, by: Principal | None = None, request: str | None = None
+    ) -> Version:
         """Make the draft the next version, which bears the id of the request that asked for it."""
         for _ in range(WRITE_ATTEMPTS):
             item = self._there(tenant, name)
-            number = item["latest_version"] + 1
-            frozen = {
-                "pk": keys.agent(tenant, name),
-                "sk": f"VERSION#{number:06d}",
-                "schema": 1,
-                "kind": "version",
-                "digest": item["digest"],
-                "created_at": now,
-                "request": request,
-            }
+            version = Version(item["latest_version"] + 1, item["digest"], now, by)
+            frozen = version.item(tenant, name, request=request)
             frozen |= self._contents.put(_folder(tenant, name), self._contents.get(item))
-            counted = item | {"latest_version": number, "rev": item["rev"] + 1}
+            counted = item | {"latest_version": version.version, "rev": item["rev"] + 1}
             try:
                 self._table.transact([(counted, "rev = :rev", {":rev": item["rev"]}), (frozen, NEW, None)])
             except StaleWrite:
                 continue
-            return Version(number, item["digest"], now)
+            return version
         raise _crowded(name)
 
     def frozen_by(self, tenant: str, name: str, request: str) -> Version | None:
@@ -211,6 +208,7 @@ class DynamoAgents:
         routes: Sequence[tuple[str, int]],
         *,
         now: int,
+        by: Principal | None = None,
         expected: Precondition = ANYTHING,
     ) -> Alias:
         """Lead `alias` to versions by weight. Sessions that began under it stay with the version they began with.
@@ -226,9 +224,8 @@ class DynamoAgents:
         for _ in range(WRITE_ATTEMPTS):
             there = self._table.get(where)
             expected.check(f"alias {alias}", tag(there))
-            told = Alias(alias, made, changed_at(now, there))
-            item = where | {"schema": 1, "kind": "alias", "alias": alias, "updated_at": told.updated_at}
-            item |= weighted.attributes(made)
+            told = Alias(alias, made, changed_at(now, there), by)
+            item = where | told.item
             try:
                 if there is None:
                     self._table.put_once(item, condition=NEW)

@@ -7,13 +7,13 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
-from typing import Any
 
 from ..errors import Invalid, NotFound, StaleWrite
 from ..value import Value
 from ..values.access import SCOPES, TENANT
+from ..values.run import Principal
 from . import keys, pages
-from .table import Table
+from .table import Item, Table
 
 KEY = re.compile(r"fh_(?P<tenant>[a-z0-9-]{1,40})_(?P<id>[a-f0-9]{12})_(?P<secret>[a-f0-9]{64})")
 
@@ -27,6 +27,7 @@ class ApiKey(Value):
     scopes: tuple[str, ...]
     created_at: int
     expires_at: int | None
+    created_by: Principal | None = None
 
 
 class NewKey(Value):
@@ -53,6 +54,7 @@ class ApiKeys:
         name: str,
         scopes: Sequence[str],
         now: int,
+        by: Principal | None = None,
         expires_at: int | None = None,
         key_id: str | None = None,
         again: bool = False,
@@ -67,19 +69,9 @@ class ApiKeys:
         if not TENANT.fullmatch(tenant):
             raise Invalid("is 1 to 40 of a-z, 0-9 and -", path="tenant")
         key_id, secret = key_id or secrets.token_hex(6), secrets.token_hex(32)
-        key = ApiKey(tenant, key_id, name, tuple(scopes), now, expires_at)
-        item = {
-            "pk": keys.api_keys_of(tenant),
-            "sk": key_id,
-            "schema": 1,
-            "kind": "api_key",
-            "name": name,
-            "scopes": list(scopes),
-            "secret_hash": digest(secret),
-            "created_at": now,
-            "expires_at": expires_at,
-        }
-        there = self._table.get({"pk": keys.api_keys_of(tenant), "sk": key_id}) if again else None
+        key = ApiKey(tenant, key_id, name, tuple(scopes), now, expires_at, by)
+        item = _item(key, secret)
+        there = self._table.get({"pk": item["pk"], "sk": key_id}) if again else None
         if there is None:
             self._table.put_once(item, condition="attribute_not_exists(pk)")
         else:
@@ -119,6 +111,22 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _read(tenant: str, item: dict[str, Any]) -> ApiKey:
+def _item(key: ApiKey, secret: str) -> Item:
+    return {
+        "pk": keys.api_keys_of(key.tenant),
+        "sk": key.key_id,
+        "schema": 1,
+        "kind": "api_key",
+        "name": key.name,
+        "scopes": list(key.scopes),
+        "secret_hash": digest(secret),
+        "created_at": key.created_at,
+        "created_by": key.created_by.name if key.created_by else None,
+        "expires_at": key.expires_at,
+    }
+
+
+def _read(tenant: str, item: Item) -> ApiKey:
     scopes, expires = tuple(item["scopes"]), item.get("expires_at")
-    return ApiKey(tenant, item["sk"], item["name"], scopes, item["created_at"], expires)
+    by = Principal.named(item.get("created_by"))
+    return ApiKey(tenant, item["sk"], item["name"], scopes, item["created_at"], expires, by)

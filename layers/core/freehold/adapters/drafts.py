@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from ..value import Value
+from ..values.run import Principal
 from . import keys
-from .routes import Routes
+from .routes import Routes, attributes
 from .routes import of as routes_of
 from .table import Item
 
@@ -22,6 +23,7 @@ class Draft(Value):
     updated_at: int
     latest_version: int
     rev: int
+    updated_by: Principal | None = None
 
     @property
     def tag(self) -> str:
@@ -38,6 +40,7 @@ class Draft(Value):
             item["updated_at"],
             item["latest_version"],
             item["rev"],
+            Principal.named(item.get("updated_by")),
         )
 
     @property
@@ -56,6 +59,7 @@ class Draft(Value):
             "model": model,
             "digest": self.digest,
             "updated_at": self.updated_at,
+            "updated_by": self.updated_by.name if self.updated_by else None,
             "latest_version": self.latest_version,
             "rev": self.rev,
         }
@@ -65,10 +69,25 @@ class Version(Value):
     version: int
     digest: str
     created_at: int
+    created_by: Principal | None = None
 
     @classmethod
     def read(cls, item: Item) -> Version:
-        return cls(int(item["sk"].removeprefix("VERSION#")), item["digest"], item["created_at"])
+        number, by = int(item["sk"].removeprefix("VERSION#")), Principal.named(item.get("created_by"))
+        return cls(number, item["digest"], item["created_at"], by)
+
+    def item(self, tenant: str, name: str, *, request: str | None) -> Item:
+        """Without the body."""
+        return {
+            "pk": keys.agent(tenant, name),
+            "sk": f"VERSION#{self.version:06d}",
+            "schema": 1,
+            "kind": "version",
+            "digest": self.digest,
+            "created_at": self.created_at,
+            "created_by": self.created_by.name if self.created_by else None,
+            "request": request,
+        }
 
 
 class Alias(Value):
@@ -77,6 +96,7 @@ class Alias(Value):
     alias: str
     routes: Routes
     updated_at: int
+    updated_by: Principal | None = None
 
     @property
     def tag(self) -> str:
@@ -84,7 +104,21 @@ class Alias(Value):
 
     @classmethod
     def read(cls, item: Item) -> Alias:
-        return cls(item["alias"], routes_of(item), item["updated_at"])
+        return cls(
+            item["alias"], routes_of(item), item["updated_at"], Principal.named(item.get("updated_by"))
+        )
+
+    @property
+    def item(self) -> Item:
+        """Without its key."""
+        return {
+            "schema": 1,
+            "kind": "alias",
+            "alias": self.alias,
+            "updated_at": self.updated_at,
+            "updated_by": self.updated_by.name if self.updated_by else None,
+            **attributes(self.routes),
+        }
 
 
 def lowest_version(item: Item) -> int:

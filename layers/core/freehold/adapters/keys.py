@@ -104,9 +104,9 @@ def parked(key: RunKey) -> Key:
     return {"pk": conversation(key), "sk": waits(key.turn)}
 
 
-def decisions(number: int, lap: int) -> str:
-    """Prefix of what was decided about a lap."""
-    return f"{waits(number)}#LAP#{lap:04d}#"
+def decisions(number: int, lap: int | None = None) -> str:
+    """Prefix of what was decided about a lap, or about all."""
+    return f"{waits(number)}#LAP#" if lap is None else f"{waits(number)}#LAP#{lap:04d}#"
 
 
 def decision(key: RunKey, lap: int, index: int, kind: str) -> Key:

@@ -29,6 +29,7 @@ from .records import OfRun, Records
 from .table import BATCH_READS, Item, Table
 
 LAST_ITEMS = 100
+EARLIER_AT_ONCE = 10
 BEGINNING = Place()
 
 
@@ -102,6 +103,12 @@ class SessionReads:
         found = self._table.query(keys.conversation(key), prefix=keys.decisions(key.turn, lap))
         return [self._records.decode(item, Decision) for item in found]
 
+    def decisions_before(self, key: RunKey, lap: int | None) -> Iterator[Decision]:
+        first = keys.decisions(key.turn)
+        bound = keys.end_of(first) if lap is None else keys.decisions(key.turn, lap)
+        found = self._table.query(keys.conversation(key), after=first, before=bound)
+        return (self._records.decode(item, Decision) for item in found)
+
     def is_linked(self, key: RunKey, principal: Principal) -> bool:
         return self._table.get(keys.link(key, principal)) is not None
 
@@ -116,7 +123,10 @@ class SessionReads:
         return next((run for run in runs if not run.ended), None)
 
     def has_open_turn_before(self, key: RunKey) -> bool:
-        earlier = self._table.query(keys.conversation(key), before=keys.turn(key.turn))
+        # The newest first: in a queue that is one that waits itself, and what was said before it need not be read.
+        earlier = self._table.query(
+            keys.conversation(key), before=keys.turn(key.turn), newest_first=True, page=EARLIER_AT_ONCE
+        )
         return any(item["kind"] == "run" and item["status"] not in ENDED for item in earlier)
 
     def idempotent_run(self, tenant: str, key: str, *, now: int) -> tuple[str, str] | None:

@@ -149,8 +149,8 @@ class DynamoSessions(SessionReads):
     def keep_words(self, run: Run, words: str) -> None:
         self._put_run(_changed(run, model_words=words), run)
 
-    def request_cancel(self, run: Run, *, now: int) -> Run:
-        marked = _changed(run, cancel_requested_at=now)
+    def request_cancel(self, run: Run, *, now: int, by: str | None) -> Run:
+        marked = _changed(run, cancel_requested_at=now, cancelled_by=by)
         self._put_run(marked, run)
         return marked
 

@@ -45,6 +45,7 @@ def apply(caller: Caller, name: str, body: str | None, expected: Precondition) -
         compiled.source,
         compiled.warnings,
         now=wiring.now(),
+        by=caller.principal,
         expected=expected,
     )
     triggers.follow(caller, name, draft)
@@ -101,7 +102,9 @@ def freeze(caller: Caller, name: str, claim: Claim) -> Json:
     """The version bears the claim, so that the same request has one at most."""
     tenant, agents = caller.needs("admin").tenant, wiring.agents()
     made = agents.frozen_by(tenant, name, claim.id) if claim.again else None
-    return shapes.version_shape(made or agents.freeze(tenant, name, now=wiring.now(), request=claim.id))
+    if made is None:
+        made = agents.freeze(tenant, name, now=wiring.now(), by=caller.principal, request=claim.id)
+    return shapes.version_shape(made)
 
 
 def versions(caller: Caller, name: str, query: dict[str, str] | None) -> Json:
@@ -122,7 +125,9 @@ def put_alias(caller: Caller, name: str, alias: str, body: str | None, expected:
     alias = requests.alias_name(alias)
     in_order = sorted(asked.routes, key=lambda route: route.version)
     routes = [(str(route.version), route.weight) for route in in_order]
-    put = wiring.agents().put_alias(tenant, name, alias, routes, now=wiring.now(), expected=expected)
+    put = wiring.agents().put_alias(
+        tenant, name, alias, routes, now=wiring.now(), by=caller.principal, expected=expected
+    )
     return Answer(shapes.alias_shape(put), headers=etag(put.tag))
 
 

@@ -23,6 +23,7 @@ def create(caller: Caller, body: str | None, claim: Claim) -> Json:
         name=asked.name,
         scopes=asked.scopes,
         now=now,
+        by=caller.principal,
         expires_at=expires,
         key_id=claim.id[:ID_LENGTH],
         again=claim.again,

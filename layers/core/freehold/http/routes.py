@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .. import wiring
+from ..erasing import ErasingCollaborators
 from ..value import Value, replace
 from . import (
     agents,
@@ -89,12 +90,16 @@ def _begin_upload(call: Call) -> Answer:
     )
 
 
+def _erasing(call: Call) -> ErasingCollaborators:
+    return wiring.erasing(call.ends(), by=call.caller.principal.name)
+
+
 def _erase(call: Call) -> Answer:
     return once(
         call.caller.needs("admin"),
         call,
         "POST /erasures",
-        lambda _: Answer(erasures.create(call.caller, call.body, wiring.erasing(call.ends()))),
+        lambda _: Answer(erasures.create(call.caller, call.body, _erasing(call))),
         keep=erasures.once_complete,
     )
 
@@ -215,7 +220,7 @@ ROUTES = (
     Route(
         "DELETE",
         "/sessions/<session_id>",
-        lambda call: sessions.delete(call.caller, call["session_id"], wiring.erasing(call.ends())),
+        lambda call: sessions.delete(call.caller, call["session_id"], _erasing(call)),
     ),
     Route(
         "GET",

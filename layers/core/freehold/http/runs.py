@@ -116,4 +116,4 @@ def listed(caller: Caller, query: dict[str, str] | None) -> Json:
 
 def cancel(caller: Caller, run_id: str, using: EndCollaborators) -> Json:
     run = find(caller.needs("run"), run_id)
-    return shapes.run_shape(cancel_run(run.key, using))
+    return shapes.run_shape(cancel_run(run.key, using, by=caller.principal.name))

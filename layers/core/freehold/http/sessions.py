@@ -136,7 +136,8 @@ def end(caller: Caller, session_id: str, using: EndCollaborators) -> Json:
 
     A run that is parked is cancelled. Raises `SessionBusy` while one is at work.
     """
-    session, started = end_session(caller.needs("run").tenant, session_id, using)
+    tenant, by = caller.needs("run").tenant, caller.principal.name
+    session, started = end_session(tenant, session_id, using, by=by)
     return shapes.session_shape(session) | {"summaryPending": started}
 
 

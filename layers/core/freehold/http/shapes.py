@@ -54,6 +54,7 @@ def run_shape(run: Run, *, output: str | None = None) -> Json:
         "executionMode": run.mode,
         "status": run.status,
         "stopReason": run.stop_reason,
+        "cancelledBy": run.cancelled_by,
         "error": {"type": run.error.type, "message": run.error.message} if run.error else None,
         "input": run.input,
         "output": output,
@@ -186,6 +187,11 @@ def principal_shape(principal: Principal) -> Json:
     return {"type": principal.type, "id": principal.id}
 
 
+def _by(name: str, principal: Principal | None) -> Json:
+    """Who wrote it, where that is known."""
+    return {name: principal_shape(principal)} if principal else {}
+
+
 def session_shape(session: Session) -> Json:
     """`turns` counts the messages so far, queued ones too."""
     active = session.active_turn
@@ -261,6 +267,7 @@ def agent_shape(draft: Draft, agent: Agent) -> Json:
         "agentName": draft.name,
         "digest": draft.digest,
         "updatedAt": iso(draft.updated_at),
+        **_by("updatedBy", draft.updated_by),
         "tools": tools,
         "warnings": list(draft.warnings),
         "agent": draft.source,
@@ -272,15 +279,16 @@ def version_shape(version: Version) -> Json:
         "version": str(version.version),
         "digest": version.digest,
         "createdAt": iso(version.created_at),
+        **_by("createdBy", version.created_by),
     }
 
 
 def alias_shape(alias: Alias) -> Json:
     routes = [{"version": version, "weight": weight} for version, weight in alias.routes]
-    return {"alias": alias.alias, "routes": routes}
+    return {"alias": alias.alias, "routes": routes, **_by("updatedBy", alias.updated_by)}
 
 
 def key_shape(key: ApiKey) -> Json:
     shape: Json = {"keyId": key.key_id, "name": key.name, "scopes": list(key.scopes)}
-    shape["createdAt"] = iso(key.created_at * 1000)
+    shape |= {"createdAt": iso(key.created_at * 1000), **_by("createdBy", key.created_by)}
     return shape if key.expires_at is None else shape | {"expiresAt": iso(key.expires_at * 1000)}

@@ -57,6 +57,10 @@ class Sessions(Protocol):
         """All that was decided about the calls of a lap."""
         ...
 
+    def decisions_before(self, key: RunKey, lap: int | None) -> Iterable[Decision]:
+        """All that was decided about the calls of the run's laps before that one, or of every lap."""
+        ...
+
     def is_linked(self, key: RunKey, principal: Principal) -> bool:
         """Whether the principal wrote to the run's conversation."""
         ...
@@ -135,7 +139,7 @@ class Sessions(Protocol):
         """Put down what the provider said of a failure. Raises `StaleWrite`."""
         ...
 
-    def request_cancel(self, run: Run, *, now: int) -> Run:
+    def request_cancel(self, run: Run, *, now: int, by: str | None) -> Run:
         """Raises `StaleWrite`."""
         ...
 

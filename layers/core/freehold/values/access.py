@@ -37,6 +37,7 @@ class AccessEntry(Value):
     created_at: int
     scopes: tuple[str, ...] = ()
     entry_id: str = ""
+    created_by: Principal | None = None
 
 
 class Identity(Value):

@@ -51,6 +51,12 @@ class Principal(Value):
     def name(self) -> str:
         return f"{self.type}:{self.id}"
 
+    @classmethod
+    def named(cls, name: str | None) -> Principal | None:
+        """None where what an earlier release wrote does not say who."""
+        kind, _, who = (name or "").partition(":")
+        return cls(kind, who) if name else None
+
 
 class Session(Value):
     """Points to its present conversation. Judged expired by `expires_at` (epoch seconds) alone.
@@ -130,6 +136,7 @@ class Run(Value):
     until all is told, and `announced` once messages to a person are all that is left of it. It went on at
     `resumed_at`, and `deadline_at` was put off by as much: not before execution `resumed_from` has one after it.
     `children` are ids of the runs that its calls to other agents began; `parent` is the call that it answers itself.
+    `cancelled_by` is `type:id` of whoever asked for its end; it may have come to another one first.
     `reply_to` is the ARN of the queue or event bus that its answer goes to, where `request_id` names what it answers;
     once that is all that is undelivered of a run that has ended, it is `announced`.
     `hops` is how many runs led to it one by another's event, or by the event of one that asked this agent.
@@ -157,6 +164,7 @@ class Run(Value):
     started_at: int | None = None
     deadline_at: int | None = None
     cancel_requested_at: int | None = None
+    cancelled_by: str | None = None
     finished_at: int | None = None
     last_lap: int | None = None
     stop_reason: str | None = None

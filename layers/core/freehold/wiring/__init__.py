@@ -271,13 +271,13 @@ def _new_conversation() -> str:
     return str(ULID())
 
 
-def erasing(ends: EndCollaborators) -> ErasingCollaborators:
-    """For the sweeper, and whoever asks for something to be erased."""
+def erasing(ends: EndCollaborators, *, by: str | None = None) -> ErasingCollaborators:
+    """For the sweeper, and whoever asks for something to be erased: `by` cancels the runs that wait there."""
     from ..ending import cancel_run
     from ..erasing import ErasingCollaborators
 
     return ErasingCollaborators(
-        ends.sessions, memories(), conversations(), partial(cancel_run, using=ends), now
+        ends.sessions, memories(), conversations(), partial(cancel_run, using=ends, by=by), now
     )
 
 
