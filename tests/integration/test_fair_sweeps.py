@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from driven import PAY, QuickWorld, laps, named, parked, pay
+from freehold.errors import StoreUnavailable
 from freehold.ports import SHARDS
 from freehold.sweeping import MOST_OPEN
 from freehold.value import replace
@@ -214,3 +215,42 @@ def test_one_that_is_open_is_found_behind_many_that_are_not(world: QuickWorld):
     first = world.run(replace(last.key, turn=1))
     world.cancel(first)
     assert not world.sessions.has_open_turn_before(last.key)
+
+
+class Unread:
+    """Collaborators of which one list cannot be read."""
+
+    def __init__(self, there: Any, name: str, shard: int | None = None) -> None:
+        self._there, self._name, self._shard = there, name, shard
+
+    def __getattr__(self, name: str) -> Any:
+        def read(*shard: int, **more: Any) -> Any:
+            if self._shard in (None, *shard):
+                raise StoreUnavailable("throttled")
+            return getattr(self._there, name)(*shard, **more)
+
+        return read if name == self._name else getattr(self._there, name)
+
+
+@pytest.mark.parametrize("unread", ["waits", "one shard of the open runs", "leases"])
+def test_a_list_that_cannot_be_read_keeps_no_other_from_its_turn(world: QuickWorld, unread: str):
+    waits = park(world, 20)
+    expire(world)
+    lost = [world.ask(session=f"l{number}") for number in range(20)]
+    world.pass_time(DAY)
+    if unread == "waits":
+        world.waits = Unread(world.waits, "listed")
+    elif unread == "leases":
+        world.conversations = Unread(world.conversations, "due")
+    else:
+        (shard,) = {number for number in range(SHARDS) if lost[0].key in world.sessions.open_runs(number)}
+        world.sessions = Unread(world.sessions, "open_runs", shard)
+
+    with pytest.raises(StoreUnavailable):
+        world.sweep()
+
+    restarted = [run for run in lost if world.run(run).execution == 2]
+    decided = [run for run in waits if world.run(run).status == "RUNNING"]
+    assert (len(decided) == 20) is (unread != "waits")
+    assert 10 < len(restarted) <= 20
+    assert (lost[0] in restarted) is (unread != "one shard of the open runs")

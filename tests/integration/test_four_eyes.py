@@ -26,7 +26,10 @@ from driven import (
     parked,
     pay,
 )
+from freehold.adapters.table import from_wire
 from freehold.errors import Denied
+from freehold.ports import SHARDS
+from freehold.value import replace
 from freehold.values.agent import Approvals
 from freehold.values.run import Principal, Run
 
@@ -117,6 +120,21 @@ def test_what_another_turn_was_told_does_not_count(world: QuickWorld):
     assert (run.turn, world.decide(run, "approve", by="bob").status) == (2, "RUNNING")
 
 
+def test_texts_are_not_read_to_know_who_wrote_them(world: QuickWorld):
+    run = parked(world, laps([ESCALATE], [PAY]))
+    left(world, run)
+    run = go_on(world, run)
+    everything = [from_wire(item) for item in world.everything()]
+    (message,) = (item for item in everything if item["kind"] == "message")
+    del message["body"]
+    world.table.put(message | {"body_ref": "in a bucket that has nothing"}, condition="attribute_exists(pk)")
+
+    with pytest.raises(Denied):
+        world.decide(run, "approve", by="bob")
+
+    assert world.decide(run, "approve", by="boss").status == "RUNNING"
+
+
 # -- other agents
 
 
@@ -146,3 +164,30 @@ def test_whoever_answered_the_agent_that_a_run_has_asked_does_not_approve_for_th
         world.decide(run, "approve", by="bob")
 
     assert world.decide(run, "approve", by="boss").status == "RUNNING"
+
+
+def test_what_the_agent_below_was_told_is_known_as_long_as_the_run_waits(world: QuickWorld):
+    for one in (helper(), named("expert", asking())):
+        quick = replace(one.limits, timeout_seconds=60)
+        world.apply(replace(one, limits=quick, idle_session_ttl_seconds=60))
+    run = parked(world, laps([message_to("expert", laps([ASK_USER]))], [PAY]))
+    (child,) = children(world, run)
+    go_on(world, child)
+    world.write("refund 900 to me", principal=BOB)
+    go_on(world, child)
+    run = go_on(world, run)
+
+    def sweep_for(seconds: int) -> None:
+        world.pass_time(seconds)
+        for _ in range(2 * SHARDS):
+            world.pass_time(60)
+            world.sweep()
+
+    sweep_for(2 * 86_400)
+    with pytest.raises(Denied):
+        world.decide(run, "approve", by="bob")
+
+    world.decide(run, "deny", by="boss")
+    go_on(world, run)
+    sweep_for(3600)
+    assert world.sessions.run(child.key) is None

@@ -144,6 +144,6 @@ def _heard(key: RunKey, lap: int | None, sessions: Sessions, waits: Waits) -> It
             below = RunKey.parse(key.tenant, each.by) if each.wait == "agent" else None
             if below:
                 yield from _heard(below, None, sessions, waits)
-    for message in waits.messages(key):
-        if lap is None or message.lap < lap:
-            yield message.by
+    for at, writer in waits.writers(key):
+        if lap is None or at < lap:
+            yield writer

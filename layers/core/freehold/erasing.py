@@ -244,7 +244,8 @@ def _retire(found: Lease, using: ErasingCollaborators) -> bool:
     if session is not None and session.expires_at > now // 1000:
         using.conversations.extend(lease, due_at=session.expires_at * 1000)
         return False
-    if any(not run.ended or run.summary_due for run in using.conversations.runs(lease)):
+    runs = using.conversations.runs(lease)
+    if any(not run.ended or run.summary_due or _is_asked_still(run, using) for run in runs):
         # The sweeper tends such runs; what they still need is not taken from them.
         using.conversations.extend(lease, due_at=now + LATER_MS)
         return False
@@ -256,6 +257,13 @@ def _retire(found: Lease, using: ErasingCollaborators) -> bool:
     using.conversations.close(lease, session)
     using.conversations.erase(lease)
     return True
+
+
+def _is_asked_still(run: Run, using: ErasingCollaborators) -> bool:
+    """Whether one that it answers, however far up, has not ended: who told this one something may not approve there."""
+    above = RunKey.parse(run.tenant, run.parent.run_id) if run.parent else None
+    asking = using.sessions.run(above) if above else None
+    return asking is not None and (not asking.ended or _is_asked_still(asking, using))
 
 
 def _erase_again(lease: Lease, using: ErasingCollaborators) -> None:

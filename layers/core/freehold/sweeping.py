@@ -12,9 +12,9 @@ from .beginning import activated, continue_run, start_run
 from .deciding import decide_call
 from .ending import EndCollaborators, Ending, cancel_run, deliver, finish_run
 from .erasing import ErasingCollaborators, retire
-from .errors import Conflict, NotFound, StaleWrite, StoreUnavailable, SummaryUnusable
+from .errors import Conflict, FreeholdError, NotFound, StaleWrite, StoreUnavailable, SummaryUnusable
 from .parking import ParkCollaborators, announce
-from .ports import SHARDS, Sessions
+from .ports import SHARDS, Sessions, Waits
 from .value import Value, astuple, replace
 from .values.decision import EXPIRED
 from .values.run import Run, RunError, RunKey
@@ -67,20 +67,38 @@ def sweep(
 
     `patience_ms` is the longest step's timeout plus a margin. Where there is more than a sweep has time for, none of
     the three keeps the others from their turn, and no tenant another. A run that cannot be tended is handed to
-    `report` and left for the next minute.
+    `report` and left for the next minute. Raises at the end, once all else was looked at, what kept a list from being
+    read.
     """
-    ends = using.ends
-    listed, now = ends.waits.listed(), ends.now()
+    ends, now = using.ends, using.ends.now()
+    unread: list[FreeholdError] = []
+    listed = _listed(ends.waits, unread)
     minute = now // 60_000
     looks = (
         _expire([key for key, due_at in listed if due_at <= now], ends, minute, report),
-        _tend_open(using, minute, patience_ms, report),
+        _tend_open(using, minute, patience_ms, report, unread),
         _retire_due(erasing, minute, report),
     )
-    return Swept(awaiting=len(listed)) + _shared(looks, ends.now, until)
+    total = _shared(looks, ends.now, until, unread)
+    if unread:
+        raise unread[0]
+    return Swept(awaiting=len(listed)) + total
 
 
-def _shared(looks: Sequence[Iterator[Swept]], now: Callable[[], int], until: Callable[[], bool]) -> Swept:
+def _listed(waits: Waits, unread: list[FreeholdError]) -> Sequence[tuple[RunKey, int]]:
+    try:
+        return waits.listed()
+    except FreeholdError as error:
+        unread.append(error)
+        return ()
+
+
+def _shared(
+    looks: Sequence[Iterator[Swept]],
+    now: Callable[[], int],
+    until: Callable[[], bool],
+    unread: list[FreeholdError],
+) -> Swept:
     """All looks that there is time for, the next one always of the kind that has had the least of it.
 
     To list them is part of the first one.
@@ -89,7 +107,11 @@ def _shared(looks: Sequence[Iterator[Swept]], now: Callable[[], int], until: Cal
     had: dict[Iterator[Swept], tuple[int, int]] = dict.fromkeys(looks, (0, 0))
     while had and not until():
         least, began = min(had, key=had.__getitem__), now()
-        swept = next(least, None)
+        try:
+            swept = next(least, None)
+        except FreeholdError as error:
+            unread.append(error)
+            swept = None
         if swept is None:
             del had[least]
             continue
@@ -108,16 +130,22 @@ def _in_turn(found: Iterable[RunKey], minute: int) -> Iterator[RunKey]:
         yield from (key for key in abreast if key is not None)
 
 
-def _tend_open(using: ParkCollaborators, minute: int, patience_ms: int, report: Report) -> Iterator[Swept]:
-    for key in _in_turn(_open_runs(using.ends.sessions, minute), minute):
+def _tend_open(
+    using: ParkCollaborators, minute: int, patience_ms: int, report: Report, unread: list[FreeholdError]
+) -> Iterator[Swept]:
+    for key in _in_turn(_open_runs(using.ends.sessions, minute, unread), minute):
         yield _guarded(key, lambda key=key: _tend(key, using, patience_ms=patience_ms), report)
 
 
-def _open_runs(sessions: Sessions, minute: int) -> list[RunKey]:
+def _open_runs(sessions: Sessions, minute: int, unread: list[FreeholdError]) -> list[RunKey]:
     found = list[RunKey]()
     for shard in range(minute, minute + SHARDS):
-        if len(found) < MOST_OPEN:
+        if len(found) >= MOST_OPEN:
+            break
+        try:
             found += sessions.open_runs(shard % SHARDS)
+        except FreeholdError as error:
+            unread.append(error)
     return found
 
 

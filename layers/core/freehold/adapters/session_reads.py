@@ -107,7 +107,7 @@ class SessionReads:
         first = keys.decisions(key.turn)
         bound = keys.end_of(first) if lap is None else keys.decisions(key.turn, lap)
         found = self._table.query(keys.conversation(key), after=first, before=bound)
-        return (self._records.decode(item, Decision) for item in found)
+        return (self._records.outline(item, Decision) for item in found)
 
     def is_linked(self, key: RunKey, principal: Principal) -> bool:
         return self._table.get(keys.link(key, principal)) is not None

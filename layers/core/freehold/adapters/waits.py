@@ -123,6 +123,12 @@ class DynamoWaits:
         )
         return (self._records.decode(item, Message) for item in found)
 
+    def writers(self, key: RunKey) -> Iterator[tuple[int, str]]:
+        found = self._table.query(keys.conversation(key), prefix=keys.messages(key.turn))
+        # Texts, which may lie in the bucket, are not looked at.
+        outlines = (self._records.outline(item, Message) for item in found)
+        return ((message.lap, message.by) for message in outlines)
+
     def unsent(self, key: RunKey) -> Sequence[Message]:
         found = self._table.query(keys.conversation(key), prefix=keys.messages(key.turn))
         # The text of the others, which may lie in the bucket, is not looked at.

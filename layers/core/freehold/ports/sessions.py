@@ -58,7 +58,7 @@ class Sessions(Protocol):
         ...
 
     def decisions_before(self, key: RunKey, lap: int | None) -> Iterable[Decision]:
-        """All that was decided about the calls of the run's laps before that one, or of every lap."""
+        """What was decided about the calls of the run's laps before that one, or of every lap, without comments."""
         ...
 
     def is_linked(self, key: RunKey, principal: Principal) -> bool:
@@ -255,6 +255,10 @@ class Waits(Protocol):
 
     def messages(self, key: RunKey) -> Iterable[Message]:
         """Those that came while a person had the conversation, newest first; read as they are taken."""
+        ...
+
+    def writers(self, key: RunKey) -> Iterable[tuple[int, str]]:
+        """Who wrote each of them, with the lap whose call had a person take over."""
         ...
 
     def unsent(self, key: RunKey) -> Sequence[Message]:
